@@ -1,0 +1,1 @@
+"""Readers of /proc and /sys, and raw system calls. No policy, no threads."""

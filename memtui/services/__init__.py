@@ -1,0 +1,1 @@
+"""What has threads, children, files or clocks; never Textual."""

@@ -1,0 +1,1 @@
+"""Line-rendering widgets of the TUI."""
