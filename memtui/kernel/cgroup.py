@@ -62,5 +62,7 @@ class Hierarchy(NamedTuple):
     hybrid: bool  # both versions are mounted
     cgroup: str | None  # own path as in /proc/self/cgroup
     levels: tuple[Level, ...]  # from our own group up to the mount point
-    hierarchical_limit: int | None = None  # v1 memory.stat: minimum over all ancestors, hidden ones too
+    hierarchical_limit: int | None = (
+        None  # v1 memory.stat: minimum over all ancestors, hidden ones too
+    )
     hierarchical_file: str = ""

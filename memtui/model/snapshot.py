@@ -36,6 +36,7 @@ class Proc(NamedTuple):
     argv: bytes  # /proc/PID/cmdline as it is: NUL between arguments
     name: str
     command: str  # the command line, or the name where there is none
+    cgroup: str | None  # path in the memory hierarchy; None until read, or where not visible
 
     @property
     def identity(self) -> Identity:
@@ -104,7 +105,13 @@ class Snapshot:
     __slots__ = ("delay_s", "mono", "procs", "quota", "time", "took_s")
 
     def __init__(
-        self, time: float, mono: float, procs: list[Proc], quota: Quota, took_s: float, delay_s: float
+        self,
+        time: float,
+        mono: float,
+        procs: list[Proc],
+        quota: Quota,
+        took_s: float,
+        delay_s: float,
     ) -> None:
         self.time = time  # seconds since the epoch
         self.mono = mono  # seconds on the monotonic clock
