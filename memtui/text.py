@@ -9,7 +9,7 @@ from __future__ import annotations
 from unicodedata import category, east_asian_width
 
 _PICTURES = {i: chr(0x2400 + i) for i in range(0x20)} | {0x7F: "␡"}
-_VARIATION = {i: None for i in range(0xFE00, 0xFE10)}  # would widen the cell before them
+_VARIATION = dict.fromkeys(range(65024, 65040))  # would widen the cell before them
 
 
 def safe(text: str) -> str:
