@@ -1,0 +1,112 @@
+"""Processes that a test makes, and that are gone and reaped when it ends."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+from memtui.kernel import pidfd
+from memtui.model.snapshot import Proc
+from memtui.services.actions import user_name
+
+READY = "import signal, sys, time\n{setup}\nprint('ready', flush=True)\ntime.sleep(60)\n"
+IGNORING = "signal.signal(signal.SIGTERM, signal.SIG_IGN)"
+HANDLING = "signal.signal(signal.SIGTERM, lambda *_: None)"
+
+
+@contextlib.contextmanager
+def sleeper(setup: str = "", **options: object) -> Iterator[subprocess.Popen[str]]:
+    """A Python process that ran `setup`, then sleeps; it ends by itself within a minute."""
+    line = [sys.executable, "-S", "-c", READY.format(setup=setup)]
+    made = subprocess.Popen(  # type: ignore[call-overload]
+        line, stdout=subprocess.PIPE, text=True, **options
+    )
+    process: subprocess.Popen[str] = made
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+def row(pid: int, name: str = "python3", start: int | None = None) -> Proc:
+    """The row that a table would show for `pid`."""
+    stat = pidfd.read_stat(pid)
+    uid = pidfd.read_owner(pid)[1]
+    return Proc(
+        pid=pid,
+        start=stat.start if start is None else start,
+        ppid=stat.ppid,
+        uid=uid,
+        user=user_name(uid),
+        state=stat.state,
+        threads=1,
+        nice=0,
+        kernel_thread=stat.kernel_thread,
+        virt=0,
+        rss=pidfd.read_rss(pid),
+        shr=0,
+        cpu_time=0.0,
+        cpu_pct=None,
+        majflt=0,
+        comm=stat.comm,
+        argv=b"",
+        name=name,
+        command=name,
+        cgroup=None,
+    )
+
+
+def until(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
+    """Wait until `condition` holds; fails after `timeout_s`."""
+    end = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < end, "the condition never held"
+        time.sleep(0.01)
+
+
+def state_of(pid: int) -> str:
+    """The state letter that the kernel shows."""
+    return pidfd.read_stat(pid).state
+
+
+NO_PIDFD = """
+import ctypes, struct
+def no_pidfd():
+    # Load the system call's number; 434 is pidfd_open on every architecture: ENOSYS; else allow.
+    code = [(0x20, 0, 0, 0), (0x15, 0, 1, 434), (0x06, 0, 0, 0x00050026), (0x06, 0, 0, 0x7FFF0000)]
+    program = b"".join(struct.pack("=HBBI", *line) for line in code)
+    held = ctypes.create_string_buffer(program)
+    head = struct.pack("@HP", len(code), ctypes.addressof(held))
+    libc = ctypes.CDLL(None, use_errno=True)
+    assert libc.prctl(38, 1, 0, 0, 0) == 0
+    assert libc.prctl(22, 2, ctypes.create_string_buffer(head), 0, 0) == 0
+no_pidfd()
+"""
+
+
+def run_python(code: str, *argv: str, **options: object) -> str:
+    """Run `code` in a fresh interpreter; return what it printed, fail where it failed."""
+    done = subprocess.run(  # type: ignore[call-overload]
+        [sys.executable, "-c", code, *argv],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        **options,
+    )
+    assert done.returncode == 0, done.stderr
+    return str(done.stdout)
+
+
+def needs_root() -> str | None:
+    """Say why what needs root cannot be tested, or None where it can."""
+    return None if os.geteuid() == 0 else "needs root"
