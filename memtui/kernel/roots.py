@@ -1,4 +1,4 @@
-"""Where the kernel's files are: `/`, or a directory that holds another machine's `/proc` and `/sys`.
+"""Where the kernel's files are: `/`, or a directory with another machine's `/proc` and `/sys`.
 
 Every reader takes a `Roots`, so that tests, captured trees and a host mounted into a container
 are read by the same code as the live machine.
@@ -12,6 +12,7 @@ from typing import NamedTuple
 from memtui.kernel.errors import classify
 
 _CHUNK = 1 << 16
+_LINE = 1024
 
 
 class Roots(NamedTuple):
@@ -50,6 +51,18 @@ def read_bytes(path: str) -> bytes:
             while data and (more := os.read(fd, _CHUNK)):
                 data += more
             return data
+        finally:
+            os.close(fd)
+    except OSError as e:
+        raise classify(e, path) from e
+
+
+def read_line(path: str) -> bytes:
+    """Return a kernel file that holds one short record, by a single read. Raises a KernelError."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return os.read(fd, _LINE)
         finally:
             os.close(fd)
     except OSError as e:

@@ -102,13 +102,14 @@ class Quota(NamedTuple):
 class Snapshot:
     """Everything of one tick. Compared by identity: equal contents are not asked for."""
 
-    __slots__ = ("delay_s", "mono", "procs", "quota", "time", "took_s")
+    __slots__ = ("count", "delay_s", "mono", "procs", "quota", "time", "took_s")
 
     def __init__(
         self,
         time: float,
         mono: float,
         procs: list[Proc],
+        count: int,
         quota: Quota,
         took_s: float,
         delay_s: float,
@@ -116,6 +117,7 @@ class Snapshot:
         self.time = time  # seconds since the epoch
         self.mono = mono  # seconds on the monotonic clock
         self.procs = procs  # in no promised order
+        self.count = count  # processes in all; a first look holds only the biggest
         self.quota = quota
         self.took_s = took_s  # CPU seconds that sampling took
         self.delay_s = delay_s

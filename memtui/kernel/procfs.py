@@ -1,0 +1,143 @@
+"""/proc/PID: one parser and one reader for each file (Documentation/filesystems/proc.rst).
+
+Parsers take the file's bytes; readers raise Gone, Denied or Malformed. Sizes are bytes.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+from memtui.kernel.errors import Malformed, classify
+from memtui.kernel.roots import Roots, read_bytes, read_line
+
+PAGE = os.sysconf("SC_PAGE_SIZE")
+TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+_PF_KTHREAD = 0x00200000  # include/linux/sched.h
+
+
+class Stat(NamedTuple):
+    """/proc/PID/stat, without its memory fields: field 24 is inexact since Linux 6.2."""
+
+    pid: int
+    comm: bytes
+    state: bytes  # one letter
+    ppid: int
+    kernel_thread: bool  # PF_KTHREAD in field 9
+    majflt: int  # faults that needed I/O, since the start
+    cpu_ticks: int  # utime + stime, in clock ticks
+    nice: int
+    threads: int
+    start: int  # clock ticks since boot
+
+
+class Statm(NamedTuple):
+    """/proc/PID/statm in bytes: exact on every kernel, unlike `stat`."""
+
+    virt: int
+    rss: int
+    shr: int
+
+
+NO_MEMORY = Statm(0, 0, 0)
+
+
+def parse_stat(data: bytes) -> Stat:
+    """Return the record of one `stat` line. The name lies between the first ( and the last )."""
+    try:
+        i, j = data.index(b"("), data.rindex(b")")
+        f = data[j + 2 :].split(b" ", 20)
+        return Stat(
+            int(data[:i]),
+            data[i + 1 : j],
+            f[0],
+            int(f[1]),
+            bool(int(f[6]) & _PF_KTHREAD),
+            int(f[9]),
+            int(f[11]) + int(f[12]),
+            int(f[16]),
+            int(f[17]),
+            int(f[19]),
+        )
+    except (ValueError, IndexError):
+        raise Malformed("stat", f"not a stat line: {data[:80]!r}") from None
+
+
+def parse_statm(data: bytes) -> Statm:
+    """Return the three sizes of one `statm` line."""
+    try:
+        f = data.split(b" ", 3)
+        return Statm(int(f[0]) * PAGE, int(f[1]) * PAGE, int(f[2]) * PAGE)
+    except (ValueError, IndexError):
+        raise Malformed("statm", f"not a statm line: {data[:80]!r}") from None
+
+
+def parse_kb_table(data: bytes) -> dict[str, int]:
+    """Return the `Name:  N kB` lines of `status` or `smaps_rollup`, in bytes."""
+    table = {}
+    for line in data.splitlines():
+        name, _, value = line.partition(b":")
+        number, _, unit = value.strip().partition(b" ")
+        if unit == b"kB" and number.isdigit():
+            table[name.decode("ascii", "replace")] = int(number) * 1024
+    return table
+
+
+def parse_uid(data: bytes) -> int | None:
+    """Return the effective user id from `status`, or None where it is not told."""
+    _, found, rest = data.partition(b"\nUid:")
+    fields = rest.split(None, 2)
+    return int(fields[1]) if found and len(fields) > 1 and fields[1].isdigit() else None
+
+
+class Rollup(NamedTuple):
+    """/proc/PID/smaps_rollup in bytes; None where the kernel has no such line."""
+
+    pss: int | None
+    uss: int | None  # Private_Clean + Private_Dirty + Private_Hugetlb
+    swap: int | None
+
+
+def parse_rollup(data: bytes) -> Rollup:
+    """Return what `smaps_rollup` says of shared and private memory."""
+    table = parse_kb_table(data)
+    private = [v for k, v in table.items() if k.startswith("Private_")]
+    return Rollup(table.get("Pss"), sum(private) if private else None, table.get("Swap"))
+
+
+def path_of(roots: Roots, pid: int | str, name: str) -> str:
+    """Return where /proc/PID/`name` lies."""
+    return f"{roots.proc}/{pid}/{name}"
+
+
+def read_stat(roots: Roots, pid: int | str) -> Stat:
+    """Return /proc/PID/stat."""
+    return parse_stat(read_line(path_of(roots, pid, "stat")))
+
+
+def read_statm(roots: Roots, pid: int | str) -> Statm:
+    """Return /proc/PID/statm."""
+    return parse_statm(read_line(path_of(roots, pid, "statm")))
+
+
+def read_uid(roots: Roots, pid: int | str) -> int | None:
+    """Return the effective user id of /proc/PID/status."""
+    return parse_uid(read_bytes(path_of(roots, pid, "status")))
+
+
+def read_cmdline(roots: Roots, pid: int | str) -> bytes:
+    """Return /proc/PID/cmdline: arguments separated by NUL; empty for kernel threads, zombies."""
+    return read_bytes(path_of(roots, pid, "cmdline"))
+
+
+def read_rollup(roots: Roots, pid: int | str) -> Rollup:
+    """Return /proc/PID/smaps_rollup: costs about 10 ms per GiB, needs ptrace-read permission."""
+    return parse_rollup(read_bytes(path_of(roots, pid, "smaps_rollup")))
+
+
+def list_pids(roots: Roots) -> list[str]:
+    """Return the process directories of /proc, as text. Raises a KernelError."""
+    try:
+        return [n for n in os.listdir(roots.proc) if n[0] in "123456789" and n.isdigit()]
+    except OSError as e:
+        raise classify(e, roots.proc) from e

@@ -1,0 +1,65 @@
+"""Styled lines as terminal escape sequences, for text output and the first frame."""
+
+from __future__ import annotations
+
+from memtui.render.palette import Look, Palette, looks
+from memtui.render.spans import Line
+
+TRUE_COLOR, COLORS_256, NO_COLOR = 24, 8, 0
+
+
+def depth(environ: dict[str, str]) -> int:
+    """Return how many colours the terminal has, as Textual decides it."""
+    if environ.get("NO_COLOR"):
+        return NO_COLOR
+    if environ.get("COLORTERM", "").strip().lower() in ("truecolor", "24bit"):
+        return TRUE_COLOR
+    return COLORS_256
+
+
+def _nearest_256(r: int, g: int, b: int) -> int:
+    """The closest of the 6x6x6 cube and the 24 greys."""
+    steps = (0, 95, 135, 175, 215, 255)
+    cube = [min(range(6), key=lambda i: abs(steps[i] - c)) for c in (r, g, b)]
+    cube_far = sum((steps[i] - c) ** 2 for i, c in zip(cube, (r, g, b), strict=True))
+    grey = min(23, max(0, ((r + g + b) // 3 - 3) // 10))
+    grey_far = sum((8 + 10 * grey - c) ** 2 for c in (r, g, b))
+    if grey_far < cube_far:
+        return 232 + grey
+    return 16 + 36 * cube[0] + 6 * cube[1] + cube[2]
+
+
+def _color(base: int, color: str, colors: int) -> str:
+    r, g, b = (int(color[i : i + 2], 16) for i in (1, 3, 5))
+    if colors == TRUE_COLOR:
+        return f"{base};2;{r};{g};{b}"
+    return f"{base};5;{_nearest_256(r, g, b)}"
+
+
+def _sgr(look: Look, ground: Look, colors: int) -> str:
+    codes = ["0"]
+    if look.bold:
+        codes.append("1")
+    if look.reverse:
+        codes.append("7")
+    fg, bg = look.fg or ground.fg, look.bg or ground.bg
+    if colors and fg:
+        codes.append(_color(38, fg, colors))
+    if colors and bg:
+        codes.append(_color(48, bg, colors))
+    return f"\x1b[{';'.join(codes)}m"
+
+
+class Painter:
+    """Turns lines into escape sequences for one palette and one depth of colour."""
+
+    def __init__(self, palette: Palette, colors: int, filled: bool = False) -> None:
+        """`filled` draws on the palette's background instead of the terminal's own."""
+        ground = Look(palette.foreground, palette.background) if filled else Look()
+        self._codes = {role: _sgr(look, ground, colors) for role, look in looks(palette).items()}
+        self._plain = self._codes[""]
+
+    def line(self, line: Line) -> str:
+        """Return one line, style reset at its end."""
+        text = "".join(self._codes[role] + text for text, role in line)
+        return text + "\x1b[0m"

@@ -1,0 +1,109 @@
+"""The main screen as a whole: how high each part is, and the first frame of it.
+
+One function decides the geometry, for the TUI and for the frame that is painted before Textual
+is imported, so that the one replaces the other without a jump.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from memtui.model.query import Order, sort
+from memtui.model.snapshot import Snapshot
+from memtui.render.quota import limit_words, quota_lines
+from memtui.render.rows import View, header, row, solve
+from memtui.render.spans import Line, fitted, rule, spread
+from memtui.units import duration
+
+MIN_WIDTH, MIN_HEIGHT = 40, 10
+KEYS = (
+    ("F1", "Help", "help"),
+    ("F6", "Sort", "sort_menu"),
+    ("F9", "Kill", "kill"),
+    ("r", "Run", "run"),
+    ("g", "Charts", "charts"),
+    ("o", "OOM", "oom"),
+    ("i", "Limits", "limits"),
+    ("F10", "Quit", "quit"),
+)
+"""The function-key bar: key, label, action."""
+
+
+class Geometry(NamedTuple):
+    """Heights in lines, and the widths of the two panels at the bottom."""
+
+    title: int
+    quota: int
+    table: int  # with its header line
+    bottom: int  # OOM events and graph
+    keys: int
+    left: int  # cells of the events panel
+    right: int  # cells of the graph; 0: there is no room for one
+
+
+def geometry(width: int, height: int) -> Geometry:
+    """Return the heights and widths of the main screen's parts."""
+    quota = 4 if height >= 30 else 2 if height >= 12 else 1
+    bottom = 7 if height >= 30 else 4 if height >= 20 else 0
+    right = 0 if width < 72 else min(62, width * 2 // 5)
+    table = height - 1 - quota - bottom - 1
+    return Geometry(1, quota, table, bottom, 1, width - right, right)
+
+
+def title_line(snapshot: Snapshot, kills: int, width: int, note: str = "") -> Line:
+    """Return the top line: what limits, how many processes, how many OOM kills."""
+    kill_text: Line = [
+        (f"{kills} OOM kill{'s' if kills != 1 else ''} ", "crit" if kills else "muted")
+    ]
+    middle = f"{snapshot.count} processes  ·  every {snapshot.delay_s:g} s"
+    words = limit_words(snapshot.quota, max(20, width - len(middle) - 30))
+    line: Line = [(" memtui", "accent"), ("  ", ""), (words, "")]
+    line += [("  ·  ", "muted"), (middle, "muted")]
+    if note:
+        line += [("  ·  ", "muted"), (note, "warn")]
+    return spread(line, kill_text, width)
+
+
+def keys_line(width: int) -> Line:
+    """Return the function-key bar."""
+    line: Line = []
+    for key, label, _ in KEYS:
+        line += [(f" {key}", "key"), (f" {label} ", "label")]
+    return fitted(line, width, "label")
+
+
+def key_at(x: int) -> str | None:
+    """Return the action whose label lies at cell `x` of the function-key bar."""
+    at = 0
+    for key, label, action in KEYS:
+        at += len(key) + len(label) + 3
+        if x < at:
+            return action
+    return None
+
+
+def graph_title() -> Line:
+    """Return the heading of the two-minute graph."""
+    return [("memory", "bold"), (f", last {duration(120)}", "muted")]
+
+
+def first_frame(
+    snapshot: Snapshot, width: int, height: int, order: Order, uid: int | None, kills: int
+) -> list[Line]:
+    """Return every line of the screen before the TUI stands."""
+    g = geometry(width, height)
+    columns = solve(width - 1)
+    limit = snapshot.quota.binding.bytes if snapshot.quota.binding else None
+    view = View(limit, uid)
+    lines = [fitted(title_line(snapshot, kills, width), width)]
+    lines += [fitted(line, width) for line in quota_lines(snapshot.quota, width, g.quota)]
+    lines.append(fitted(header(columns, order), width, "head"))
+    rows = sort(snapshot.procs, order)[: g.table - 1]
+    lines += [fitted(row(p, columns, view), width) for p in rows]
+    lines += [fitted([], width)] * (g.table - 1 - len(rows))
+    if g.bottom:
+        top = rule([("OOM events", "bold")], g.left)
+        if g.right:
+            top += rule(graph_title(), g.right, None, "┬")
+        lines += [top, *[fitted([], width)] * (g.bottom - 1)]
+    return [*lines, keys_line(width)]

@@ -1,0 +1,96 @@
+"""Colours: three levels that survive colour blindness, one accent, greys.
+
+Colour means pressure against a limit, not a big number, and never stands alone: glyphs and
+words say the same.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Look(NamedTuple):
+    """How a role is drawn: colours as #rrggbb, "" for what is there already."""
+
+    fg: str = ""
+    bg: str = ""
+    bold: bool = False
+    reverse: bool = False
+
+
+class Palette(NamedTuple):
+    """The colours of one theme."""
+
+    background: str
+    foreground: str
+    muted: str
+    calm: str
+    warn: str
+    crit: str
+    track: str  # the empty part of a bar
+    surface: str  # header row and key bar
+    selection: str
+    mono: bool = False  # no colour at all: bold and reverse carry the meaning
+
+
+DARK = Palette(
+    background="#16181d",
+    foreground="#d7dae0",
+    muted="#8a929e",
+    calm="#5aa9e6",
+    warn="#f2c14e",
+    crit="#f0566a",
+    track="#2a2e37",
+    surface="#22262e",
+    selection="#2d5070",
+)
+LIGHT = Palette(
+    background="#fafaf7",
+    foreground="#23262d",
+    muted="#6a6f78",
+    calm="#005f9e",
+    warn="#8a5a00",
+    crit="#b3174d",
+    track="#e2e3df",
+    surface="#ecece6",
+    selection="#bcd9ef",
+)
+
+
+def _looks(p: Palette) -> dict[str, Look]:
+    return {
+        "": Look(),
+        "bold": Look(bold=True),
+        "muted": Look(p.muted),
+        "rule": Look(p.muted if p.mono else p.track),
+        "calm": Look(p.calm),
+        "warn": Look(p.warn, bold=True),
+        "crit": Look(p.crit, bold=True, reverse=p.mono),
+        "accent": Look(p.calm, bold=True),
+        "bar": Look(p.calm, p.track),
+        "bar_warn": Look(p.warn, p.track),
+        "bar_crit": Look(p.crit, p.track),
+        "bar_cache": Look(p.muted, p.track),
+        "bar_mark": Look(p.foreground, p.track, bold=True),
+        "head": Look(p.muted, p.surface),
+        "head_sort": Look(p.foreground, p.surface, bold=True, reverse=p.mono),
+        "key": Look(p.calm, p.surface, bold=True),
+        "label": Look(p.foreground, p.surface),
+        "tag": Look(p.warn, bold=True),
+        "good": Look(p.calm, bold=True),
+    }
+
+
+def looks(palette: Palette) -> dict[str, Look]:
+    """Return how each role is drawn; without colour, by bold and reverse alone."""
+    table = _looks(palette)
+    if palette.mono:
+        return {role: Look("", "", look.bold, look.reverse) for role, look in table.items()}
+    return table
+
+
+def level(pct: float | None) -> str:
+    """Return the role of a share of a limit: calm, warn from 75 %, crit from 90 %."""
+    if pct is None or pct < 75:
+        return "calm"
+    return "warn" if pct < 90 else "crit"

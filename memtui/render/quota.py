@@ -1,0 +1,187 @@
+"""The quota bar: the limit that binds, what fills it, and how much could be given back."""
+
+from __future__ import annotations
+
+from memtui.model.snapshot import Host, Limit, Parts, Quota
+from memtui.render.palette import level
+from memtui.render.spans import Line, spread
+from memtui.text import elide_left, safe
+from memtui.units import percent, size
+
+_LABEL = 9
+_NUMBERS = 24
+_EIGHTHS = " ▏▎▍▌▋▊▉█"
+# one hue, four densities: told apart without colour too
+ANON, SHMEM, KERNEL, CACHE = "█", "▓", "▒", "░"
+_HARD_ROLES = ((0.90, "bar_crit"), (0.75, "bar_warn"), (0.0, "bar"))
+
+Segment = tuple[int, str]
+"""Bytes and the glyph that stands for them."""
+
+
+def _sum(*values: int | None) -> int | None:
+    known = [v for v in values if v is not None]
+    return sum(known) if known else None
+
+
+def segments(parts: Parts, usage: int | None) -> list[Segment]:
+    """Return what fills the bar, in drawing order; without parts all of `usage` as one."""
+    kernel = _sum(parts.kernel, parts.sock, parts.other)
+    cache = _sum(parts.cache_active, parts.cache_inactive, parts.kernel_reclaimable)
+    known = [(parts.anon, ANON), (parts.shmem, SHMEM), (kernel, KERNEL), (cache, CACHE)]
+    told = [(n, glyph) for n, glyph in known if n]
+    return told or [(usage or 0, ANON)]
+
+
+def _role(glyph: str, place: float) -> str:
+    if glyph == CACHE:
+        return "bar_cache"
+    return next(role for edge, role in _HARD_ROLES if place >= edge)
+
+
+def bar(filled: list[Segment], limit: int, width: int, marks: dict[str, int] | None = None) -> Line:
+    """Return a bar of `width` cells for `limit` bytes.
+
+    The colour of hard memory runs along the position, so that its tip tells the level; `marks`
+    are glyphs that stand at a number of bytes, as the peak does.
+    """
+    cells: Line = []
+    total = 0
+    for n, glyph in filled:
+        total += n
+        end = min(width, round(total / limit * width))
+        cells += [(glyph, _role(glyph, i / width)) for i in range(len(cells), end)]
+    if filled and filled[-1][1] == ANON and len(cells) < width:
+        rest = total / limit * width - len(cells)
+        if rest > 1 / 16:
+            cells.append((_EIGHTHS[min(8, round(rest * 8))], _role(ANON, len(cells) / width)))
+    cells += [(" ", "bar")] * (width - len(cells))
+    for glyph, n in (marks or {}).items():
+        i = round(n / limit * width) - 1
+        if 0 <= i < width:
+            cells[i] = (glyph, "bar_mark")
+    return cells
+
+
+def _numbers(used: int | None, limit: int | None, role: str, note: str = "") -> Line:
+    pct = percent(used, limit)
+    share = "?" if pct is None else f"{pct:.0f}%"
+    right = note or share
+    return [(f" {size(used):>6} / {size(limit):>5}", role), (f" {right:>8} ", role)]
+
+
+def hard_pct(limit: Limit | None) -> float | None:
+    """Return what reclaim cannot give back, in per cent of the limit; None where unknown."""
+    return (
+        percent(limit.hard if limit.hard is not None else limit.usage, limit.bytes)
+        if limit
+        else None
+    )
+
+
+def memory_line(quota: Quota, width: int) -> Line:
+    """Return the bar of the level that binds."""
+    limit = quota.binding
+    if limit is None:
+        return spread(
+            [(" memory", "muted")], [("limit and usage not visible from here ", "muted")], width
+        )
+    marks = {}
+    if quota.high and not limit.is_host:
+        marks["┊"] = quota.high
+    if quota.peak:
+        marks["│"] = quota.peak
+    pct = hard_pct(limit)
+    role = level(pct)
+    numbers = _numbers(limit.usage, limit.bytes, "bold" if role == "calm" else role)
+    room = width - _LABEL - _NUMBERS
+    drawn = bar(segments(quota.parts, limit.usage), limit.bytes, max(4, room), marks)
+    return [(f"{' memory':<{_LABEL}}", "muted"), *drawn, *numbers]
+
+
+def legend_line(quota: Quota, width: int) -> Line:
+    """Return what each part of the bar is, in bytes, and what reclaim cannot give back."""
+    parts, limit = quota.parts, quota.binding
+    cache = _sum(parts.cache_active, parts.cache_inactive, parts.kernel_reclaimable)
+    kernel = _sum(parts.kernel, parts.sock, parts.other)
+    line: Line = [(" " * _LABEL, "")]
+    for glyph, name, n, role in (
+        (ANON, "anon", parts.anon, "calm"),
+        (SHMEM, "tmpfs/shm", parts.shmem, "calm"),
+        (KERNEL, "kernel", kernel, "calm"),
+        (CACHE, "cache", cache, "muted"),
+    ):
+        line += [(glyph, role), (f" {name} ", "muted"), (size(n), ""), ("  ", "")]
+    if quota.peak:
+        line += [("│", "bold"), (" peak ", "muted"), (size(quota.peak), "")]
+    pct = hard_pct(limit)
+    right: Line = []
+    if limit is not None and pct is not None:
+        role = level(pct)
+        word = {"calm": "", "warn": "warn ", "crit": "CRIT "}[role]
+        hard = limit.hard if limit.hard is not None else limit.usage
+        right = [("hard ", "muted"), (f"{word}{size(hard)} {pct:.0f}%", role), (" ", "")]
+    return spread(line, right, width)
+
+
+def _simple(label: str, used: int | None, limit: int | None, width: int, note: str = "") -> Line:
+    numbers = _numbers(used, limit, "", note)
+    room = max(4, width - _LABEL - _NUMBERS)
+    filled = [(used, ANON)] if used else []
+    drawn = bar(filled, limit, room) if limit else [(" " * room, "bar")]
+    return [(f" {label:<{_LABEL - 1}}", "muted"), *drawn, *numbers]
+
+
+def swap_line(quota: Quota, width: int) -> Line:
+    """Return the swap bar: the cgroup's where it has a limit, else the host's."""
+    host = quota.host
+    limit = quota.swap_limit if quota.swap_limit is not None else host.swap_total
+    used = quota.swap_usage
+    if used is None and host.swap_total is not None and host.swap_free is not None:
+        used = host.swap_total - host.swap_free
+    return _simple("swap", used, limit, width, "none" if limit == 0 else "")
+
+
+def host_used(host: Host) -> int | None:
+    """Return MemTotal - MemAvailable in bytes."""
+    if host.total is None or host.available is None:
+        return None
+    return max(0, host.total - host.available)
+
+
+def other_line(quota: Quota, width: int) -> Line:
+    """Return the host below a cgroup that binds, or our own cgroup below a host that does."""
+    if quota.binding is None or not quota.binding.is_host:
+        return _simple("host", host_used(quota.host), quota.host.total, width)
+    if not quota.levels:
+        return [
+            (" cgroup  ", "muted"),
+            ("none with a memory controller is visible from here", "muted"),
+        ]
+    own = quota.levels[0]
+    if own.limit is None:
+        text = (
+            f"{size(own.usage)} in use, no limit  {elide_left(safe(own.path), max(8, width - 40))}"
+        )
+        return [(" cgroup  ", "muted"), (text, "muted")]
+    return _simple("cgroup", own.usage, own.limit, width)
+
+
+def quota_lines(quota: Quota, width: int, height: int) -> list[Line]:
+    """Return the quota box: two lines where the screen is short, four where it is not."""
+    lines = [memory_line(quota, width), legend_line(quota, width)]
+    if height > 2:
+        lines += [swap_line(quota, width), other_line(quota, width)]
+    return lines[:height]
+
+
+def limit_words(quota: Quota, width: int = 80) -> str:
+    """Return which limit binds and which file says so, in at most `width` cells."""
+    limit = quota.binding
+    if limit is None:
+        return "limit not visible from here"
+    if limit.is_host:
+        finite = any(lv.limit is not None for lv in quota.levels)
+        return "host memory binds" if finite else "no limit: host memory"
+    head = f"limit {size(limit.bytes)}  "
+    return head + elide_left(safe(limit.path), max(8, width - len(head)))

@@ -1,0 +1,119 @@
+"""Process rows: which columns fit, and what stands in each."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from memtui.model.fields import FIELDS, Field
+from memtui.model.query import Order
+from memtui.model.snapshot import Proc
+from memtui.render.spans import Line
+from memtui.text import elide, fit, show
+
+MIN_COMMAND = 18
+
+
+class Column(NamedTuple):
+    """A field and the cells it got; `x` is where it begins."""
+
+    field: Field
+    width: int
+    x: int
+
+
+class View(NamedTuple):
+    """What a row's look depends on beside the process itself."""
+
+    limit: int | None = None  # bytes, of the limit that binds
+    uid: int | None = None  # whose rows are not dimmed; None dims nobody
+
+
+def solve(width: int, fields: tuple[Field, ...] = FIELDS) -> tuple[Column, ...]:
+    """Return the columns that fit `width` cells; the least important are dropped first."""
+    kept = list(fields)
+
+    def left() -> int:
+        return width - sum(f.width + 1 for f in kept if f.width)
+
+    while len(kept) > 2 and left() < MIN_COMMAND:
+        kept.remove(min((f for f in kept if f.width), key=lambda f: f.keep))
+    columns, x = [], 0
+    for f in kept:
+        w = f.width or max(0, width - x)
+        columns.append(Column(f, w, x))
+        x += w + 1
+    return tuple(columns)
+
+
+def header(columns: tuple[Column, ...], order: Order) -> Line:
+    """Return the header line; the sorted column is marked with its direction."""
+    line: Line = []
+    for column in columns:
+        title, role = column.field.title, "head"
+        if column.field.key == order.key:
+            title, role = title + ("▼" if order.descending else "▲"), "head_sort"
+        line.append((fit(title, column.width, column.field.right), role))
+        line.append((" ", "head"))
+    return line
+
+
+def column_at(columns: tuple[Column, ...], x: int) -> Field | None:
+    """Return the field whose header lies at cell `x`; the blank before it counts as its own."""
+    for column in columns:
+        if x < column.x + column.width + (0 if column.field.right else 1):
+            return column.field
+    return None
+
+
+def _number_role(field: Field, text: str, proc: Proc, view: View) -> str:
+    if text in ("0.0", "·", "0", "?"):
+        return "muted"
+    if field.key == "quota" and view.limit:
+        share = 100 * proc.rss / view.limit
+        return "crit" if share >= 75 else "warn" if share >= 50 else ""
+    return ""
+
+
+def row(proc: Proc, columns: tuple[Column, ...], view: View, mark: str = "") -> Line:
+    """Return one process as a line. `mark` is a role for the whole row, as "tag"."""
+    foreign = proc.kernel_thread or (view.uid is not None and proc.uid != view.uid)
+    whole = mark or ("muted" if foreign else "")
+    line: Line = []
+    for column in columns:
+        field = column.field
+        if field.key == "command":
+            line += command(proc, column.width, whole)
+            continue
+        text = field.text(proc, view.limit)
+        role = whole or _number_role(field, text, proc, view)
+        line.append((fit(text, column.width, field.right) + " ", role))
+    return line
+
+
+def _program(proc: Proc) -> str:
+    """The beginning of the command line that names the program."""
+    first, _, more = proc.argv.partition(b"\0")
+    if not more.strip(b"\0"):  # a process that wrote its own title: "postgres: writer"
+        first = first.split(b" ", 1)[0]
+    return show(first)
+
+
+def command(proc: Proc, width: int, whole: str = "") -> Line:
+    """Return the command line with the program's name standing out from path and arguments."""
+    if proc.kernel_thread:
+        return [(elide(f"[{proc.name}]", width), whole or "muted")]
+    text = elide(proc.command, width)
+    if whole:
+        return [(text, whole)]
+    program = _program(proc) if proc.argv else proc.command
+    slash = program.rfind("/") + 1 if program.startswith("/") else 0
+    if not text.startswith(program):  # cut within the program's name
+        return [(text[:slash], "muted"), (text[slash:], "bold")]
+    end = len(program)
+    return [(text[:slash], "muted"), (text[slash:end], "bold"), (text[end:], "")]
+
+
+def text_table(procs: list[Proc], width: int, view: View, order: Order) -> list[Line]:
+    """Return a header and a line per process, as `memtui ps` prints them."""
+    columns = solve(width)
+    return [header(columns, order), *(row(p, columns, view) for p in procs)]

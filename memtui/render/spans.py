@@ -1,0 +1,67 @@
+"""Lines of styled text, independent of who draws them.
+
+A span is (text, role). A role says what the text means ("crit", "muted"), or how one glyph
+stands on another ("anon on cache"); `palette` says which colour that is. The TUI, the first
+frame and the text reports draw the same lines.
+"""
+
+from __future__ import annotations
+
+from memtui.text import cells, clip
+
+Span = tuple[str, str]
+Line = list[Span]
+
+
+def width_of(line: Line) -> int:
+    """Return the width of a line in cells."""
+    return sum(cells(text) for text, _ in line)
+
+
+def plain(line: Line) -> str:
+    """Return a line's text without its roles."""
+    return "".join(text for text, _ in line)
+
+
+def fitted(line: Line, width: int, role: str = "") -> Line:
+    """Return `line` cut or padded to exactly `width` cells, neighbours of one role joined."""
+    out: Line = []
+    left = width
+    for text, r in line:
+        w = cells(text)
+        if w > left:
+            text = clip(text, left)
+            w = cells(text)
+        if not text:
+            continue
+        if out and out[-1][1] == r:
+            out[-1] = (out[-1][0] + text, r)
+        else:
+            out.append((text, r))
+        left -= w
+        if left <= 0:
+            break
+    if left > 0:
+        if out and out[-1][1] == role:
+            out[-1] = (out[-1][0] + " " * left, role)
+        else:
+            out.append((" " * left, role))
+    return out
+
+
+def spread(left: Line, right: Line, width: int) -> Line:
+    """Return `left` and `right` at the two ends of a line; `right` is never cut before `left`."""
+    room = width - width_of(right)
+    if room <= 0:
+        return fitted(right, width)
+    return fitted(left, room) + right
+
+
+def rule(title: Line, width: int, right: Line | None = None, start: str = "─") -> Line:
+    """Return a horizontal rule that carries a title, and perhaps words at its right end."""
+    line: Line = [(start + " ", "rule"), *title, (" ", "rule")]
+    tail = [(" ", "rule"), *right, (" ─", "rule")] if right else []
+    fill = width - width_of(line) - width_of(tail)
+    if fill < 0 and tail:
+        return rule(title, width, None, start)
+    return fitted([*line, ("─" * max(0, fill), "rule"), *tail], width, "rule")

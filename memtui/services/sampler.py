@@ -1,0 +1,191 @@
+"""The live source of snapshots: one thread, one schedule, everything read off the UI thread."""
+
+from __future__ import annotations
+
+import resource
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from memtui.kernel import procfs
+from memtui.kernel.procscan import KEPT_BYTES, ProcScan, biggest
+from memtui.kernel.roots import LIVE, Roots
+from memtui.model.snapshot import Proc, Quota, Snapshot
+from memtui.model.victims import OomEvent
+from memtui.services.identify import Identify
+from memtui.services.oomwatch import OomWatch
+from memtui.services.quota import QuotaSource
+
+Listener = Callable[[Snapshot, Sequence[OomEvent]], None]
+"""Told of every tick, in the sampler's thread: the snapshot, and the OOM events that are new."""
+
+_KEPT_SHARE = 100  # kept descriptors may cost 1/100 of the limit in kernel memory
+_SPARE_FDS = 200  # left to the screen, to jobs and to everybody else
+_CGROUPS_PER_TICK = 200  # each process's cgroup is read once, but not all in one tick
+_RECHECK = 16  # ticks between two looks at who a busy process is: arguments, uid
+
+
+def raise_descriptor_limit() -> int:
+    """Raise the soft limit of open files to the hard one; return what is allowed."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard
+
+
+def descriptor_room(limit_bytes: int | None) -> int:
+    """How many descriptors may be kept: they cost kernel memory inside the quota watched."""
+    files = raise_descriptor_limit() - _SPARE_FDS
+    return max(0, min(files, (limit_bytes or 1 << 40) // _KEPT_SHARE // KEPT_BYTES))
+
+
+class Processes:
+    """Every process as a `Proc`, brought up to date by `sample`; only what moved is made anew."""
+
+    def __init__(self, roots: Roots, room: int) -> None:
+        self._scan = ProcScan(roots, room)
+        self._identify = Identify(roots)
+        self._procs: dict[str, Proc] = {}
+        self._moving: set[str] = set()  # those whose CPU% is not 0.0: unknown, or they ran
+        self._no_cgroup: set[str] = set()
+        self._at: float | None = None  # of the last sample, on CLOCK_BOOTTIME
+        self._turn = 0
+
+    def sample(self) -> list[Proc]:
+        """Return all processes as they are now. Raises a KernelError where /proc is unreadable."""
+        readings = self._scan.sample()
+        now = time.clock_gettime(time.CLOCK_BOOTTIME)
+        before, self._at = self._at, now
+        self._turn += 1
+        for name in self._scan.gone:
+            self._procs.pop(name, None)
+            self._no_cgroup.discard(name)
+        moving = set()
+        for name in self._scan.touched:
+            if name in readings and self._update(name, before, now).cpu_pct != 0.0:
+                moving.add(name)
+        for name in self._moving - moving:
+            if name in self._procs:
+                self._procs[name] = self._procs[name]._replace(cpu_pct=0.0)
+        self._moving = moving
+        self._fill_cgroups()
+        return list(self._procs.values())
+
+    def close(self) -> None:
+        """Close every kept descriptor."""
+        self._scan.close()
+
+    def _update(self, name: str, before: float | None, now: float) -> Proc:
+        stat, memory = self._scan.readings[name]
+        old = self._procs.get(name)
+        cpu_time = stat.cpu_ticks / procfs.TICKS_PER_S
+        cpu_pct = None
+        if before is not None:
+            born = old is None or old.start != stat.start
+            known = 0.0 if born else old.cpu_time if old else 0.0
+            if not born or stat.start / procfs.TICKS_PER_S >= before:
+                cpu_pct = 100.0 * max(0.0, cpu_time - known) / max(now - before, 0.01)
+        if old is None or old.comm != stat.comm or (self._turn + stat.pid) % _RECHECK == 0:
+            new = self._identify.proc(name, self._scan.readings[name], cpu_pct)
+            if old is not None and old.comm == stat.comm:
+                new = new._replace(cgroup=old.cgroup)
+            else:
+                self._no_cgroup.add(name)
+        else:
+            new = old._replace(
+                ppid=stat.ppid,
+                state=stat.state.decode("ascii", "replace"),
+                threads=stat.threads,
+                nice=stat.nice,
+                virt=memory.virt,
+                rss=memory.rss,
+                shr=memory.shr,
+                cpu_time=cpu_time,
+                cpu_pct=cpu_pct,
+                majflt=stat.majflt,
+            )
+        self._procs[name] = new
+        return new
+
+    def _fill_cgroups(self) -> None:
+        """Read the cgroup of processes that have none yet, some each tick."""
+        for _ in range(min(len(self._no_cgroup), _CGROUPS_PER_TICK if self._turn > 1 else 0)):
+            name = self._no_cgroup.pop()
+            if name in self._procs:
+                cgroup = self._identify.cgroup(name)
+                self._procs[name] = self._procs[name]._replace(cgroup=cgroup)
+
+
+class Sampler:
+    """Samples on a thread of its own and tells a listener.
+
+    `first_look` and `sample` may be called before `start`, from the caller's thread.
+    """
+
+    def __init__(
+        self, roots: Roots = LIVE, delay_s: float = 1.0, cgroup: str | None = None
+    ) -> None:
+        self.delay_s = delay_s
+        self._roots = roots
+        self._quota = QuotaSource(roots, cgroup)
+        self._oom = OomWatch(roots, cgroup)
+        self._processes: Processes | None = None
+        self._wake = threading.Event()
+        self._stop = False
+        self._thread: threading.Thread | None = None
+
+    def first_look(self, rows: int) -> Snapshot:
+        """Return a snapshot that holds only the `rows` processes with most resident memory."""
+        began = time.thread_time()
+        readings, count = biggest(self._roots, rows)
+        identify = Identify(self._roots)
+        procs = [identify.proc(str(r.stat.pid), r, None) for r in readings]
+        return self._snapshot(procs, count, began)
+
+    def sample(self) -> Snapshot:
+        """Return a snapshot of every process. Raises a KernelError where /proc is unreadable."""
+        began = time.thread_time()
+        quota = self._quota.read()
+        if self._processes is None:
+            room = descriptor_room(quota.limit.bytes if quota.limit else None)
+            self._processes = Processes(self._roots, room if self._roots.live else 0)
+        procs = self._processes.sample()
+        return self._snapshot(procs, len(procs), began, quota)
+
+    def start(self, listener: Listener) -> None:
+        """Begin to sample every `delay_s` seconds and tell `listener`."""
+        self._thread = threading.Thread(
+            target=self._run, args=(listener,), name="sampler", daemon=True
+        )
+        self._thread.start()
+
+    def refresh(self) -> None:
+        """Sample at once."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """End the thread; does not wait for a slow /proc."""
+        self._stop = True
+        self._wake.set()
+
+    def _snapshot(
+        self, procs: list[Proc], count: int, began: float, quota: Quota | None = None
+    ) -> Snapshot:
+        quota = quota or self._quota.read()
+        took = time.thread_time() - began
+        return Snapshot(
+            time.time(), time.monotonic(), procs, count, quota, took_s=took, delay_s=self.delay_s
+        )
+
+    def _run(self, listener: Listener) -> None:
+        events = self._oom.start()
+        due = time.monotonic()
+        while not self._stop:
+            self._wake.clear()
+            snapshot = self.sample()
+            events += self._oom.observe(snapshot.time, snapshot.procs, snapshot.quota)
+            listener(snapshot, events)
+            events = []
+            due = max(due + self.delay_s, time.monotonic())
+            if self._wake.wait(due - time.monotonic()):
+                due = time.monotonic()
