@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -10,9 +11,9 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parents[2]
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
-_OPENERS = frozenset(
-    ["open", "Path", "read_bytes", "read_text", "listdir", "scandir", "stat", "lstat", "walk"]
-    + ["statvfs", "readlink", "access", "exists", "isdir", "isfile", "glob", "iterdir", "opendir"]
+_OPENER = re.compile(
+    "open|Path|read_bytes|read_text|listdir|scandir|l?stat|statvfs|readlink|access|exists|isdir"
+    "|isfile|walk|glob|iterdir|opendir"
 )
 _KERNEL = ("/proc", "/sys", "/dev/kmsg")
 _SINKS = frozenset(("notify", "Label", "Static", "update"))
@@ -65,7 +66,7 @@ def called(node: ast.Call) -> str:
 def kernel_opens(module: ast.Module) -> Iterator[ast.Call]:
     """Calls that open, list or test a path of the kernel's."""
     for node in ast.walk(module):
-        if isinstance(node, ast.Call) and called(node) in _OPENERS:
+        if isinstance(node, ast.Call) and _OPENER.fullmatch(called(node)):
             parts = [*node.args[:1], *(k.value for k in node.keywords)]
             if any(_beginning(part).startswith(_KERNEL) for part in parts):
                 yield node
