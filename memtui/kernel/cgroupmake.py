@@ -1,0 +1,274 @@
+"""Memory cgroups of our own making: a limit read back, who is inside, what befell them, the end.
+
+Sources: Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/memory.rst. Sizes are bytes.
+Everything raises a KernelError that names the file which refused.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from typing import NamedTuple
+
+from memtui.kernel.errors import Gone, KernelError, Malformed, classify
+from memtui.kernel.roots import LIVE, Roots, read_bytes, read_optional
+
+_V1_NONE = 1 << 62  # "no limit" is 2**63 - PAGE on v1
+_CHARGE_SLACK = 256 << 10  # the kernel charges in batches per CPU: the peak ends that much short
+_PAUSE_S = 0.005
+
+
+class Place(NamedTuple):
+    """Where the memory controller is, and where in it we are."""
+
+    version: int  # 1 or 2
+    top: str  # the mount point
+    own: str  # directory of our own group
+
+
+class Group(NamedTuple):
+    """A cgroup that we made, with the limit that the kernel says it has."""
+
+    version: int
+    directory: str
+    limit: int  # as read back
+    swap: bool  # swap is limited with it: v1 by memsw, v2 by memory.swap.max 0
+
+
+class Counters(NamedTuple):
+    """What the OOM killer did in the group since it was made."""
+
+    oom_kill: int | None  # processes killed in it, for whatever limit
+    own: bool | None  # whether its own limit was what could not be met
+
+
+def _unescape(path: bytes) -> str:
+    """Undo the octal escapes of mountinfo: a space is written as 040 after a backslash."""
+    if b"\\" in path:
+        for code in (b"040", b"011", b"012", b"134"):
+            path = path.replace(b"\\" + code, bytes([int(code, 8)]))
+    return os.fsdecode(path)
+
+
+def parse_mounts(data: bytes) -> list[tuple[bytes, str, str, bytes]]:
+    """Return (type, root, mount point, super options) of the cgroup lines of mountinfo."""
+    found = []
+    for line in data.splitlines():
+        head, _, tail = line.partition(b" - cgroup")
+        f, rest = head.split(), (b"cgroup" + tail).split()
+        if tail and len(f) > 4 and len(rest) > 2:
+            found.append((rest[0], _unescape(f[3]), _unescape(f[4]), rest[-1]))
+    return found
+
+
+def parse_own(data: bytes) -> tuple[str | None, str | None]:
+    """Return our group's path on (v1 memory, v2) as /proc/self/cgroup writes it."""
+    v1 = v2 = None
+    for line in data.splitlines():
+        number, _, rest = line.partition(b":")
+        names, _, path = rest.partition(b":")
+        if number == b"0" and not names:
+            v2 = os.fsdecode(path)
+        elif b"memory" in names.split(b","):
+            v1 = os.fsdecode(path)
+    return v1, v2
+
+
+def _below(mount: str, root: str, path: str) -> str:
+    """Return the directory of cgroup `path` in a mount that shows the hierarchy from `root` on."""
+    inside = path[len(root) :] if root != "/" and path.startswith(root) else path
+    return (mount + "/" + inside.strip("/")).rstrip("/")
+
+
+def read_place(roots: Roots = LIVE) -> Place | None:
+    """Read which version has the memory controller; None where no memory cgroup is visible."""
+    v1, v2 = parse_own(read_bytes(roots.proc + "/self/cgroup"))
+    mounts = parse_mounts(read_bytes(roots.proc + "/self/mountinfo"))
+    for kind, root, mount, options in mounts:
+        if kind == b"cgroup" and b"memory" in options.split(b",") and v1 is not None:
+            return Place(1, roots.at(mount), _below(roots.at(mount), root, v1))
+    for kind, root, mount, _ in mounts:
+        top = roots.at(mount)
+        controllers = read_optional(top + "/cgroup.controllers") or b""
+        if kind == b"cgroup2" and b"memory" in controllers.split() and v2 is not None:
+            return Place(2, top, _below(top, root, v2))
+    return None
+
+
+def version_of(directory: str) -> int:
+    """Return 2 for a directory in a v2 hierarchy, 1 for v1's."""
+    return 2 if os.path.exists(directory + "/cgroup.controllers") else 1
+
+
+def why_not(directory: str, version: int) -> str | None:
+    """Say why no limited group can be made in `directory`; None if nothing speaks against it."""
+    try:
+        if os.statvfs(directory).f_flag & os.ST_RDONLY:
+            return f"{directory} is mounted read-only"
+    except OSError as e:
+        return str(classify(e, directory))
+    if not os.access(directory, os.W_OK | os.X_OK):
+        return f"no permission to make a group in {directory}"
+    if version == 2 and b"memory" not in (read_optional(directory + "/cgroup.controllers") or b""):
+        return f"{directory} has no memory controller"
+    return None
+
+
+def _write(path: str, text: str) -> None:
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            os.write(fd, text.encode())
+        finally:
+            os.close(fd)
+    except OSError as e:
+        raise classify(e, path) from e
+
+
+def _number(path: str) -> int | None:
+    """Return the number in a file; None where it is absent, unreadable or `max`."""
+    word = (read_optional(path) or b"").strip()
+    return int(word) if word.isdigit() else None
+
+
+def _table(path: str) -> dict[bytes, int]:
+    rows = (line.split() for line in (read_optional(path) or b"").splitlines())
+    return {r[0]: int(r[1]) for r in rows if len(r) == 2 and r[1].isdigit()}
+
+
+def _set(path: str, limit: int) -> int:
+    """Write a limit; return what the kernel made of it (whole pages)."""
+    _write(path, str(limit))
+    got = _number(path)
+    if got is None or got >= _V1_NONE or got > limit:
+        raise Malformed(path, f"reads {got} after {limit} was written")
+    return got
+
+
+def _set_limits(version: int, directory: str, limit: int) -> Group:
+    if version == 2:
+        got, swap = _set(directory + "/memory.max", limit), directory + "/memory.swap.max"
+    else:  # in this order: memsw may not be less than the memory limit
+        got = _set(directory + "/memory.limit_in_bytes", limit)
+        swap = directory + "/memory.memsw.limit_in_bytes"
+    if not os.path.exists(swap):  # a kernel without swap accounting
+        return Group(version, directory, got, swap=False)
+    _set(swap, 0 if version == 2 else got)
+    return Group(version, directory, got, swap=True)
+
+
+def _enable_memory(base: str) -> None:
+    """Let children of the v2 group `base` have limits: EBUSY where it has processes itself."""
+    control = base + "/cgroup.subtree_control"
+    if b"memory" not in read_bytes(control).split():
+        _write(control, "+memory")
+
+
+def make_group(version: int, base: str, name: str, limit: int) -> Group:
+    """Make the cgroup `base`/`name` with a limit of `limit` bytes, memory and swap together.
+
+    On v2 the memory controller is enabled for `base`'s children where it is not. Raises a
+    KernelError, and then leaves no group behind.
+    """
+    if version == 2:
+        _enable_memory(base)
+    directory = f"{base}/{name}"
+    try:
+        os.mkdir(directory)
+    except OSError as e:
+        raise classify(e, directory) from e
+    try:
+        return _set_limits(version, directory, limit)
+    except KernelError:
+        os.rmdir(directory)
+        raise
+
+
+def _subtree(directory: str) -> list[str]:
+    """Return the group's directories, deepest first: the command may have made some in it."""
+    return [d for d, _, _ in os.walk(directory, topdown=False)]
+
+
+def enter(group: Group) -> None:
+    """Move the calling process into the group; from now on it is charged there."""
+    _write(group.directory + "/cgroup.procs", "0")
+
+
+def read_procs(group: Group) -> set[int]:
+    """Return the processes in the group and below it; empty once it is gone.
+
+    A process of another PID namespace reads as 0 and is left out: 0 must never reach kill(2).
+    """
+    found = b" ".join(read_optional(d + "/cgroup.procs") or b"" for d in _subtree(group.directory))
+    return {int(p) for p in found.split()} - {0}
+
+
+def read_usage(group: Group) -> int | None:
+    """Return what is charged to the group now, page cache included."""
+    name = "/memory.current" if group.version == 2 else "/memory.usage_in_bytes"
+    return _number(group.directory + name)
+
+
+def read_peak(group: Group) -> int | None:
+    """Return the most that was ever charged, page cache included; v2: None before Linux 5.19."""
+    name = "/memory.peak" if group.version == 2 else "/memory.max_usage_in_bytes"
+    return _number(group.directory + name)
+
+
+def read_counters(group: Group) -> Counters:
+    """Return the OOM kills in the group, and whether its own limit caused them.
+
+    v2 says it in memory.events.local. v1 counts kills in each victim's own group only, and its
+    failcnt may stay 0 when memory+swap fails first: there, the peak must have met the limit.
+    """
+    if group.version == 2:
+        kills = _table(group.directory + "/memory.events").get(b"oom_kill")
+        own = _table(group.directory + "/memory.events.local").get(b"oom")
+        return Counters(kills, None if own is None else own > 0)
+    each = [_table(d + "/memory.oom_control").get(b"oom_kill") for d in _subtree(group.directory)]
+    known = [n for n in each if n is not None]
+    peak = read_peak(group)
+    own_limit = None if peak is None else peak >= group.limit - _CHARGE_SLACK
+    return Counters(sum(known) if known else None, own_limit)
+
+
+def _kill_once(group: Group) -> None:
+    with contextlib.suppress(KernelError):
+        _write(group.directory + "/cgroup.kill", "1")  # v2 since 5.14: no fork escapes it
+        return
+    for pid in read_procs(group):
+        with contextlib.suppress(OSError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def kill_all(group: Group, timeout_s: float = 5.0) -> bool:
+    """SIGKILL every process in the group, also those born meanwhile; whether all are gone."""
+    end = time.monotonic() + timeout_s
+    while read_procs(group):
+        if time.monotonic() > end:
+            return False
+        _kill_once(group)
+        time.sleep(_PAUSE_S)
+    return True
+
+
+def remove(group: Group, timeout_s: float = 2.0) -> None:
+    """Remove the group and the ones in it; dying processes keep it busy for some ms.
+
+    Raises a KernelError when it is still busy after `timeout_s` seconds.
+    """
+    end = time.monotonic() + timeout_s
+    while True:
+        try:
+            for directory in _subtree(group.directory):
+                os.rmdir(directory)
+            return
+        except OSError as e:
+            error = classify(e, group.directory)
+        if isinstance(error, Gone):
+            return
+        if time.monotonic() > end:
+            raise error
+        time.sleep(_PAUSE_S)

@@ -1,0 +1,124 @@
+"""A limited run, as pure functions: what limit was meant, and what its end amounts to.
+
+Sizes are bytes.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from memtui.units import parse_size, size_long
+
+MIN_LIMIT = 1 << 20
+"""Below this nothing starts: 128 KiB kills even `true` before it runs, and ld.so needs more."""
+MAX_LIMIT = 1 << 50
+NEAR = 0.9  # a run under an rlimit that failed at this much of it probably failed for it
+
+CGROUP, DATA, AS = "cgroup", "data", "as"
+METHODS = ("auto", CGROUP, DATA, AS)
+
+
+def _share(text: str, quota: int | None) -> int:
+    number = text[:-1].strip()
+    plain = number.replace(".", "", 1)
+    if not plain.isdecimal() or not plain.isascii() or len(plain) > 9:
+        raise ValueError(f"{text!r} is not a share of the quota: write it as 50%")
+    share = float(number)
+    if share > 100:
+        raise ValueError(f"{text} is more than the whole quota")
+    if quota is None:
+        raise ValueError("the quota is not known here: write a size, as 500M or 2G")
+    return int(quota * share / 100)
+
+
+def parse_limit(text: str, quota: int | None = None) -> int:
+    """Return the bytes that `500M`, `2G` or `50%` (of `quota` bytes) means.
+
+    Raises ValueError with one sentence for the user: no size, below 1 MiB (nothing starts in
+    that), over 1 PiB (a slip), or a share where the quota is unknown.
+    """
+    word = text.strip()
+    if not word:
+        raise ValueError("write a limit, as 500M, 2G or 50%")
+    if len(word) > 30:
+        raise ValueError("this is too long for a size: write it as 500M, 2G or 50%")
+    limit = _share(word, quota) if word.endswith("%") else parse_size(word)
+    if limit <= 0:
+        raise ValueError(f"a limit of {word} leaves nothing to run in: write one as 500M")
+    if limit < MIN_LIMIT:
+        raise ValueError(f"{word} is too small: no program starts in less than 1M")
+    if limit > MAX_LIMIT:
+        raise ValueError(f"{word} is more than any machine has")
+    return limit
+
+
+class Ending(NamedTuple):
+    """How a limited run ended; None where it cannot be known by its method."""
+
+    method: str  # cgroup, data or as
+    limit: int
+    status: int | None  # exit status, None when a signal ended it
+    signal: int | None
+    oom_kills: int | None = None  # processes that the OOM killer took in its cgroup
+    own: bool | None = None  # whether the run's own limit made it
+    nearest: int = 0  # the most of the limited quantity that one process was seen to have
+
+
+class Verdict(NamedTuple):
+    """What the end of a run amounts to: a word for programs and a sentence for people."""
+
+    kind: str  # ok, failed, signal, sigkill, limit, limit-part, above, probably-limit
+    text: str
+
+    @property
+    def notable(self) -> bool:
+        """Whether it has to do with memory, or looks like it, and so is always told."""
+        return self.kind in ("limit", "limit-part", "above", "probably-limit", "sigkill")
+
+
+def _how(e: Ending) -> str:
+    return f"was killed by signal {e.signal}" if e.signal else f"exited with status {e.status}"
+
+
+def _oom(e: Ending) -> Verdict:
+    size, kills = size_long(e.limit), e.oom_kills or 0
+    if not e.own:
+        text = "killed for memory, not by this limit: one above it, or the machine, ran out"
+        return Verdict("above", text)
+    if e.signal == 9:
+        more = f" ({kills} processes killed)" if kills > 1 else ""
+        return Verdict("limit", f"killed: it reached its limit of {size}{more}")
+    some = "a process of it was" if kills == 1 else f"{kills} processes of it were"
+    return Verdict("limit-part", f"{some} killed at the limit of {size}; the command {_how(e)}")
+
+
+def derive_verdict(e: Ending) -> Verdict:
+    """Return what the end means. An rlimit leaves no trace, so there it is `probably` at best."""
+    if e.oom_kills:
+        return _oom(e)
+    if e.signal == 9:
+        return Verdict("sigkill", "killed by SIGKILL from outside, not by its memory limit")
+    if e.status == 0:
+        return Verdict("ok", "ended by itself")
+    if e.method != CGROUP and e.nearest >= NEAR * e.limit:
+        size = size_long(e.limit)
+        text = f"probably failed for memory: it was near its limit of {size} and {_how(e)}"
+        return Verdict("probably-limit", text)
+    return Verdict("signal" if e.signal else "failed", _how(e))
+
+
+class Result(NamedTuple):
+    """A run that is over."""
+
+    status: int | None  # exit status, None when a signal ended it
+    signal: int | None
+    verdict: Verdict
+    peak: int | None  # bytes; what of, `peak_of` says
+    peak_of: str  # in words: what the peak counts and how well
+    seconds: float  # wall clock
+    left: int  # processes that were still alive when the command ended, and were killed
+
+    @property
+    def exit_status(self) -> int:
+        """The status as a shell gives it: 128 + N for signal N."""
+        return 128 + self.signal if self.signal else self.status or 0

@@ -1,0 +1,150 @@
+"""The best limit: a memory cgroup of the command's own."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+
+from memtui.kernel import cgroupmake, proctree
+from memtui.kernel.errors import KernelError
+from memtui.model.runlimit import CGROUP
+from memtui.services.limiter import Evidence, Unavailable
+from memtui.services.peaks import Peaks
+from memtui.units import size_long
+
+GRACE_S = 0.2
+"""What a command leaves behind may end by itself in this time (`cmd > >(tee log)`)."""
+
+_serial = itertools.count()
+
+
+def bases(place: cgroupmake.Place) -> list[str]:
+    """Return where to make the group, best first; MEMTUI_CGROUP_BASE names another place.
+
+    v1: at the top, never inside the group that somebody put us in. v2: beside us, because a
+    group with processes (ours) cannot have children with limits, then below us.
+    """
+    if named := os.environ.get("MEMTUI_CGROUP_BASE"):
+        return [named.rstrip("/")]
+    if place.version == 1:
+        return [place.top]
+    return [place.own] if place.own == place.top else [os.path.dirname(place.own), place.own]
+
+
+_REMEDY = {
+    1: "root can; or name a group of yours in MEMTUI_CGROUP_BASE",
+    2: "root can; or start it in a delegated group: systemd-run --user --scope -p Delegate=yes",
+}
+
+
+class CgroupLimiter:
+    """A fresh memory cgroup, v1 or v2: all processes together, swap included, kernel-enforced."""
+
+    method = CGROUP
+    peak_of = "all processes together, page cache included, by the kernel's count"
+
+    def __init__(self) -> None:
+        self._version = 0
+        self._bases: list[str] = []
+        self._group: cgroupmake.Group | None = None
+
+    @property
+    def group(self) -> cgroupmake.Group:
+        """The group made by `prepare`."""
+        assert self._group is not None, "prepare() comes first"
+        return self._group
+
+    def _find(self) -> Unavailable | None:
+        try:
+            place = cgroupmake.read_place()
+        except OSError as e:
+            return Unavailable(str(e))
+        if place is None:
+            return Unavailable("no memory cgroup hierarchy is mounted here")
+        self._bases = bases(place)
+        self._version = cgroupmake.version_of(self._bases[-1])
+        return None
+
+    def probe(self) -> Unavailable | None:
+        """Say why no group can be made in any of the places, or None."""
+        if error := self._find():
+            return error
+        reasons = [cgroupmake.why_not(base, self._version) for base in self._bases]
+        self._bases = [b for b, why in zip(self._bases, reasons, strict=True) if why is None]
+        return None if self._bases else Unavailable(reasons[-1] or "", _REMEDY[self._version])
+
+    def prepare(self, limit: int) -> None:
+        """Make the group and read its limits back."""
+        errors = [e for base in self._bases if (e := self._try(base, limit))]
+        if self._group is None:
+            raise Unavailable(str(errors[-1]), _REMEDY[self._version])
+
+    def _try(self, base: str, limit: int) -> KernelError | None:
+        try:
+            self._group = self._group or self._make(base, limit)
+        except KernelError as e:
+            return e
+        return None
+
+    def _make(self, base: str, limit: int) -> cgroupmake.Group:
+        while True:  # a name may be taken by a run of an earlier process with our number
+            name = f"memtui-run-{os.getpid()}-{next(_serial)}"
+            if not os.path.exists(f"{base}/{name}"):
+                return cgroupmake.make_group(self._version, base, name, limit)
+
+    def enter(self) -> None:
+        """Move the calling process into the group."""
+        cgroupmake.enter(self.group)
+
+    def shell_enter(self) -> tuple[str, str]:
+        """Return the command that moves a shell into the group."""
+        return 'echo 0 >"$1"', self.group.directory + "/cgroup.procs"
+
+    def confirm(self, pid: int) -> int:
+        """Return the group's limit, after the kernel has listed `pid` in it."""
+        if pid not in cgroupmake.read_procs(self.group):
+            raise Unavailable(f"process {pid} is not in {self.group.directory}")
+        return self.group.limit
+
+    def describe(self) -> str:
+        """Name the limit, the group, and whether swap counts."""
+        g = self.group
+        scope = "memory and swap" if g.swap else "memory; swap is not limited on this kernel"
+        name = os.path.basename(g.directory)
+        return f"{size_long(g.limit)} by cgroup v{g.version} {name} ({scope})"
+
+    def members(self, pid: int, session: bool) -> set[int]:
+        """Return the processes in the group."""
+        return cgroupmake.read_procs(self.group)
+
+    def usage(self, pid: int, session: bool) -> int | None:
+        """Return what is charged to the group now."""
+        return cgroupmake.read_usage(self.group)
+
+    def peak(self, peaks: Peaks) -> int | None:
+        """Return the most that was charged to the group; before Linux 5.19 on v2, as seen."""
+        peak = cgroupmake.read_peak(self.group)
+        return peaks.hwm or None if peak is None else peak
+
+    def _living(self) -> int:
+        kin = (proctree.read_kin(p) for p in cgroupmake.read_procs(self.group))
+        return sum(1 for k in kin if k and k.state not in b"ZX")
+
+    def finish(self, pid: int, session: bool) -> int:
+        """Give what is left a moment to end, then kill and count it."""
+        end = time.monotonic() + GRACE_S
+        while (left := self._living()) and time.monotonic() < end:
+            time.sleep(0.005)
+        cgroupmake.kill_all(self.group)
+        return left
+
+    def evidence(self, peaks: Peaks) -> Evidence:
+        """Return the group's OOM counters."""
+        return Evidence(*cgroupmake.read_counters(self.group))
+
+    def close(self) -> None:
+        """Kill what is in the group, and remove it."""
+        if self._group is not None:
+            cgroupmake.kill_all(self._group)
+            cgroupmake.remove(self._group)

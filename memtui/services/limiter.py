@@ -1,0 +1,71 @@
+"""What every way to hold a command to a memory limit has to answer.
+
+A `Limiter` is used once, in this order: probe, prepare, enter (or shell_enter), confirm, then
+usage, peak and members while it runs, then finish, evidence, and close whatever happened.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+from memtui.services.peaks import Peaks
+
+
+class Unavailable(Exception):
+    """A method cannot be had here. `remedy` says what would grant it, or is empty."""
+
+    def __init__(self, reason: str, remedy: str = "") -> None:
+        super().__init__(f"{reason} ({remedy})" if remedy else reason)
+        self.reason = reason
+        self.remedy = remedy
+
+
+class Evidence(NamedTuple):
+    """What the method knows of the end; None where it cannot know."""
+
+    oom_kills: int | None = None
+    own: bool | None = None
+    nearest: int = 0  # bytes
+
+
+class Limiter(Protocol):
+    """One way to hold a command to a limit. Sizes are bytes."""
+
+    method: str
+    peak_of: str  # what `peak` counts, in words
+
+    def probe(self) -> Unavailable | None:
+        """Say why it cannot be had here, without changing anything; None: try it."""
+
+    def prepare(self, limit: int) -> None:
+        """Make what the limit needs. Raises Unavailable, and then leaves nothing behind."""
+
+    def enter(self) -> None:
+        """Put the calling process, forked for the command, under the limit. Raises OSError."""
+
+    def shell_enter(self) -> tuple[str, str]:
+        """Return the same as a shell command, and the argument that it calls "$1"."""
+
+    def confirm(self, pid: int) -> int:
+        """Return the limit in force on `pid`, read from the kernel. Raises Unavailable."""
+
+    def describe(self) -> str:
+        """Say what is in force, in words: `64.0 MiB by cgroup v1 NAME (memory and swap)`."""
+
+    def members(self, pid: int, session: bool) -> set[int]:
+        """Return the command's living processes; `session`: `pid` leads a session of its own."""
+
+    def usage(self, pid: int, session: bool) -> int | None:
+        """Return the memory that they have now."""
+
+    def peak(self, peaks: Peaks) -> int | None:
+        """Return the most they had; `peaks` is what was seen from outside."""
+
+    def finish(self, pid: int, session: bool) -> int:
+        """Kill what the command left behind; return how many processes that were."""
+
+    def evidence(self, peaks: Peaks) -> Evidence:
+        """Return what can be known of the end, once all processes are gone."""
+
+    def close(self) -> None:
+        """Remove what `prepare` made, killing what is in it. Raises KernelError."""

@@ -1,0 +1,56 @@
+"""Which way to hold a command to a memory limit can be had here, and why not a better one."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from memtui.model.runlimit import AS, CGROUP, DATA
+from memtui.services.cgrouplimit import CgroupLimiter
+from memtui.services.limiter import Evidence, Limiter, Unavailable
+from memtui.services.rlimits import RlimitLimiter
+
+__all__ = [
+    "CgroupLimiter",
+    "Chosen",
+    "Evidence",
+    "Limiter",
+    "RlimitLimiter",
+    "Unavailable",
+    "choose",
+]
+
+
+class Chosen(NamedTuple):
+    """A limiter that is prepared, and why it is not a better one."""
+
+    limiter: Limiter
+    fallback: str  # "no cgroup: …", empty where it is the best or the one asked for
+
+    def describe(self) -> str:
+        """Say in one line what is in force, and why not better."""
+        line = f"limit {self.limiter.describe()}"
+        return f"{line}; {self.fallback}" if self.fallback else line
+
+
+def _prepared(limiter: Limiter, limit: int) -> Limiter:
+    if error := limiter.probe():
+        raise error
+    limiter.prepare(limit)
+    return limiter
+
+
+def choose(method: str, limit: int) -> Chosen:
+    """Return the limiter for `method` (auto, cgroup, data, as), prepared for `limit` bytes.
+
+    `auto` takes a cgroup, else RLIMIT_DATA: RLIMIT_AS would refuse programs that reserve much
+    and use little (node, java, Go). Raises Unavailable when the method asked for, or every
+    method, cannot be had. The caller must close() the limiter.
+    """
+    if method in (DATA, AS):
+        return Chosen(_prepared(RlimitLimiter(method), limit), "")
+    try:
+        return Chosen(_prepared(CgroupLimiter(), limit), "")
+    except Unavailable as e:
+        if method == CGROUP:
+            raise
+        return Chosen(_prepared(RlimitLimiter(DATA), limit), f"no cgroup: {e}")

@@ -1,0 +1,37 @@
+"""Looking at a command's processes from outside, where no cgroup keeps their peak."""
+
+from __future__ import annotations
+
+from memtui.kernel.proctree import read_sizes, read_tree
+
+_FIRST_S, _LAST_S = 0.002, 0.05
+_GROWTH = 1.3
+
+
+class Peaks:
+    """The largest sizes that any one process was seen to have, in bytes: lower bounds.
+
+    `hwm` is exact for a process up to the last look at it (VmHWM); what a process did after
+    that, and processes that lived between two looks, are missed.
+    """
+
+    def __init__(self, watched_limit: int | None = None) -> None:
+        self.hwm = 0
+        self.data = 0
+        self.virt = 0
+        self.pause_s = _FIRST_S
+        self._hot = watched_limit // 2 if watched_limit else None
+
+    def look(self, pid: int) -> None:
+        """Look at `pid` and its descendants; about 40 us for each."""
+        for each in read_tree(pid):
+            if sizes := read_sizes(each):
+                self.hwm = max(self.hwm, sizes.hwm)
+                self.data = max(self.data, sizes.data)
+                self.virt = max(self.virt, sizes.virt_peak)
+        self._pace()
+
+    def _pace(self) -> None:
+        """Look often at first and where a limit is near, else 20 times a second."""
+        near = self._hot is not None and self.data > self._hot
+        self.pause_s = 4 * _FIRST_S if near else min(self.pause_s * _GROWTH, _LAST_S)
