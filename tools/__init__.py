@@ -1,0 +1,1 @@
+"""Scripts for those who work on memtui; run them from the top: `python -m tools.NAME`."""

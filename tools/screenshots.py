@@ -1,0 +1,151 @@
+"""Pictures of real runs of memtui, for the README and to look at: `python -m tools.screenshots`.
+
+A small world is made first: a memory cgroup with a limit, and in a PID namespace of their own
+(nothing of this machine shows) a few jobs that fill it, one of which the kernel kills. memtui
+runs in a pseudo-terminal there, keys are pressed, and the screen is drawn. Needs root, unshare
+and a cgroup v1 memory hierarchy; `--run` pictures any program, without all that.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import shlex
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.support.cgroups import MIB, Group, missing_v1, v1_group
+from tests.support.terminal import Terminal
+from tools.picture import FontsMissingError, find_fonts, render_png
+
+OUT = Path(__file__).resolve().parents[1] / "screenshots"
+LIMIT = 1000 * MIB
+
+_JOB = """
+import sys, time
+mib, pause, top = int(sys.argv[1]), float(sys.argv[2]), time.monotonic() + 240
+held = [bytearray(b"x" * (1 << 20)) for _ in range(mib)]
+while time.monotonic() < top:
+    if pause:
+        held.append(bytearray(b"x" * (1 << 20)))
+    time.sleep(pause or 1)
+"""
+_JOBS = ("train.py 380 0", "serve.py 96 0", "notebook.py 58 0")
+_VICTIM = "join_tables.py 1100 0"  # the biggest when the limit is met: the kernel ends it
+_GROWING = "features.py 250 0.9"
+_WORLD = """
+mount -t proc proc /proc; hostname quota 2>/dev/null
+echo 0 >"$1" || exit 125; shift
+job() {{ (PYTHONHOME={home} exec -a python3 "$0" $1) }}
+for each in {jobs}; do job "$each" & sleep 0.4; done
+job "{victim}" 2>/dev/null
+job "{growing}" & sleep 1
+clear; exec "$@"
+"""
+
+
+class Scene(NamedTuple):
+    """One picture: a size, what to type, and what must be on the screen before it is taken."""
+
+    name: str
+    cols: int
+    rows: int
+    keys: Sequence[str] = ()
+    wait: str = ""
+    settle_s: float = 2.0  # for the screen to have a history to show
+    options: Sequence[str] = ()
+
+
+SCENES = (
+    Scene("main-120x40", 120, 40, settle_s=20),
+    Scene("main-80x24", 80, 24, settle_s=8),
+    Scene("main-200x60", 200, 60, settle_s=20),
+    Scene("kill-120x40", 120, 40, ("F9",), "SIGTERM"),
+    Scene("oom-120x40", 120, 40, ("o",), "join_tables"),
+    Scene("charts-120x40", 120, 40, ("g",), settle_s=20),
+    Scene("help-120x40", 120, 40, ("F1",)),
+)
+
+
+def shoot(term: Terminal, scene: Scene, out: Path, title: str) -> Path:
+    """Press the scene's keys, wait for what it promises, and write the picture."""
+    for key in scene.keys:
+        term.send(key)
+        time.sleep(0.3)
+    if scene.wait:
+        term.wait_for(scene.wait, 30)
+    time.sleep(scene.settle_s)
+    path = out / f"{scene.name}.png"
+    render_png(term.cells(), path, title)
+    return path
+
+
+@contextlib.contextmanager
+def world() -> Iterator[tuple[Group, Path]]:
+    """A limited cgroup, and a folder with the scripts of the jobs."""
+    with v1_group(LIMIT) as group, tempfile.TemporaryDirectory() as folder:
+        for job in (*_JOBS, _VICTIM, _GROWING):
+            (Path(folder) / job.split()[0]).write_text(_JOB, encoding="utf-8")
+        yield group, Path(folder)
+
+
+def inside(group: Group, argv: Sequence[str]) -> list[str]:
+    """Return the command line that runs `argv` among the jobs, in a world of its own."""
+    jobs = " ".join(map(shlex.quote, _JOBS))
+    home = shlex.quote(sys.base_prefix)  # a job called plain "python3" cannot find it by itself
+    script = _WORLD.format(home=home, jobs=jobs, victim=_VICTIM, growing=_GROWING)
+    alone = ["unshare", "--pid", "--mount", "--uts", "--fork", "--kill-child"]
+    enter = [*alone, "/bin/bash", "-c", script, sys.executable, str(group.dir / "cgroup.procs")]
+    return [*enter, *argv]
+
+
+def scenes(names: Sequence[str], out: Path) -> None:
+    """Take the named pictures (all where none is named), each in a fresh world."""
+    for scene in SCENES:
+        if names and scene.name not in names:
+            continue
+        memtui = [sys.executable, "-m", "memtui", *scene.options]
+        with world() as (group, folder):
+            argv = inside(group, memtui)
+            with Terminal(argv, scene.cols, scene.rows, cwd=str(folder)) as term:
+                term.wait_for("train.py", 60)
+                print(shoot(term, scene, out, "memtui"), flush=True)
+
+
+def any_program(line: str, size: str, keys: Sequence[str], path: Path) -> None:
+    """Picture a program of the caller's choice."""
+    cols, rows = map(int, size.split("x"))
+    scene = Scene(path.stem, cols, rows, keys)
+    with Terminal(shlex.split(line), cols, rows) as term:
+        time.sleep(scene.settle_s)
+        print(shoot(term, scene, path.parent, shlex.split(line)[0]))
+
+
+def main() -> int:
+    """Parse the command line; return the exit status."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
+    parser.add_argument("scene", nargs="*", help="one of: " + ", ".join(s.name for s in SCENES))
+    parser.add_argument("--out", type=Path, default=OUT, help="the folder for the pictures")
+    parser.add_argument("--run", metavar="COMMAND", help="picture this program, not memtui")
+    parser.add_argument("--size", default="120x40", help="columns x rows, for --run")
+    parser.add_argument("--keys", nargs="*", default=[], help="keys to press, for --run")
+    args = parser.parse_args()
+    try:
+        find_fonts()
+        if args.run:
+            any_program(args.run, args.size, args.keys, args.out / "program.png")
+            return 0
+        if reason := missing_v1():
+            parser.exit(1, f"no world for the pictures: {reason}\n")
+        scenes(args.scene, args.out)
+    except FontsMissingError as e:
+        parser.exit(1, f"{e}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
