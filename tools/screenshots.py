@@ -40,9 +40,9 @@ _GROWING = "features.py 250 0.9"
 _WORLD = """
 mount -t proc proc /proc; hostname quota 2>/dev/null
 echo 0 >"$1" || exit 125; shift
-job() {{ (PYTHONHOME={home} exec -a python3 "$0" $1) }}
+job() {{ PYTHONHOME={home} exec -a python3 "$0" $1; }}
 for each in {jobs}; do job "$each" & sleep 0.4; done
-job "{victim}" 2>/dev/null
+(job "{victim}") 2>/dev/null
 job "{growing}" & sleep 1
 clear; exec "$@"
 """
