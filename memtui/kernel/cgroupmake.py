@@ -12,6 +12,7 @@ import signal
 import time
 from typing import NamedTuple
 
+from memtui.kernel.cgroup import find_place
 from memtui.kernel.errors import Gone, KernelError, Malformed, classify
 from memtui.kernel.roots import LIVE, Roots, read_bytes, read_optional
 
@@ -44,57 +45,12 @@ class Counters(NamedTuple):
     own: bool | None  # whether its own limit was what could not be met
 
 
-def _unescape(path: bytes) -> str:
-    """Undo the octal escapes of mountinfo: a space is written as 040 after a backslash."""
-    if b"\\" in path:
-        for code in (b"040", b"011", b"012", b"134"):
-            path = path.replace(b"\\" + code, bytes([int(code, 8)]))
-    return os.fsdecode(path)
-
-
-def parse_mounts(data: bytes) -> list[tuple[bytes, str, str, bytes]]:
-    """Return (type, root, mount point, super options) of the cgroup lines of mountinfo."""
-    found = []
-    for line in data.splitlines():
-        head, _, tail = line.partition(b" - cgroup")
-        f, rest = head.split(), (b"cgroup" + tail).split()
-        if tail and len(f) > 4 and len(rest) > 2:
-            found.append((rest[0], _unescape(f[3]), _unescape(f[4]), rest[-1]))
-    return found
-
-
-def parse_own(data: bytes) -> tuple[str | None, str | None]:
-    """Return our group's path on (v1 memory, v2) as /proc/self/cgroup writes it."""
-    v1 = v2 = None
-    for line in data.splitlines():
-        number, _, rest = line.partition(b":")
-        names, _, path = rest.partition(b":")
-        if number == b"0" and not names:
-            v2 = os.fsdecode(path)
-        elif b"memory" in names.split(b","):
-            v1 = os.fsdecode(path)
-    return v1, v2
-
-
-def _below(mount: str, root: str, path: str) -> str:
-    """Return the directory of cgroup `path` in a mount that shows the hierarchy from `root` on."""
-    inside = path[len(root) :] if root != "/" and path.startswith(root) else path
-    return (mount + "/" + inside.strip("/")).rstrip("/")
-
-
 def read_place(roots: Roots = LIVE) -> Place | None:
     """Read which version has the memory controller; None where no memory cgroup is visible."""
-    v1, v2 = parse_own(read_bytes(roots.proc + "/self/cgroup"))
-    mounts = parse_mounts(read_bytes(roots.proc + "/self/mountinfo"))
-    for kind, root, mount, options in mounts:
-        if kind == b"cgroup" and b"memory" in options.split(b",") and v1 is not None:
-            return Place(1, roots.at(mount), _below(roots.at(mount), root, v1))
-    for kind, root, mount, _ in mounts:
-        top = roots.at(mount)
-        controllers = read_optional(top + "/cgroup.controllers") or b""
-        if kind == b"cgroup2" and b"memory" in controllers.split() and v2 is not None:
-            return Place(2, top, _below(top, root, v2))
-    return None
+    version, _, _, chain = find_place(roots)
+    if version is None:
+        return None
+    return Place(version, roots.at(chain[-1][1]), roots.at(chain[0][1]))
 
 
 def version_of(directory: str) -> int:

@@ -18,18 +18,19 @@ class Sizes(NamedTuple):
     hwm: int = 0  # largest RSS since exec
     data: int = 0  # VmData: what RLIMIT_DATA counts
     virt_peak: int = 0  # VmPeak: the most that RLIMIT_AS counted
+    shared: int = 0  # RssFile + RssShmem: the part of rss that RLIMIT_DATA does not count
 
 
-_FIELDS = {b"VmRSS": 0, b"VmHWM": 1, b"VmData": 2, b"VmPeak": 3}
+_FIELDS = {b"VmRSS": 0, b"VmHWM": 1, b"VmData": 2, b"VmPeak": 3, b"RssFile": 4, b"RssShmem": 4}
 
 
 def parse_sizes(data: bytes) -> Sizes:
     """Return the sizes in `status`; what is absent is 0."""
-    sizes = [0, 0, 0, 0]
+    sizes = [0, 0, 0, 0, 0]
     for line in data.splitlines():
         name, _, value = line.partition(b":")
         if name in _FIELDS:
-            sizes[_FIELDS[name]] = int(value.split()[0]) * 1024
+            sizes[_FIELDS[name]] += int(value.split()[0]) * 1024
     return Sizes(*sizes)
 
 
@@ -96,6 +97,21 @@ def read_family(founders: set[int], session: int | None, roots: Roots = LIVE) ->
         grown = len(family)
         family |= {p for p, k in table.items() if k.ppid in family}
     return {p: table[p] for p in family if table[p].state not in b"ZX"}
+
+
+def read_marked(marker: bytes, roots: Roots = LIVE) -> dict[int, Kin]:
+    """Return living processes that were started with `marker` ("NAME=value") in their environment.
+
+    One pass over /proc; other users' processes cannot be asked.
+    """
+    found = {}
+    for name in os.listdir(roots.proc):
+        if name.isdigit():
+            data = read_optional(f"{roots.proc}/{name}/environ") or b""
+            kin = read_kin(int(name), roots) if marker in data.split(b"\0") else None
+            if kin and kin.state not in b"ZX":
+                found[int(name)] = kin
+    return found
 
 
 def read_children(pid: int, roots: Roots = LIVE) -> list[int]:

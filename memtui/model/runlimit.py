@@ -71,9 +71,14 @@ class Verdict(NamedTuple):
     text: str
 
     @property
+    def oom(self) -> bool:
+        """Whether the OOM killer took part."""
+        return self.kind in ("limit", "limit-part", "above")
+
+    @property
     def notable(self) -> bool:
         """Whether it has to do with memory, or looks like it, and so is always told."""
-        return self.kind in ("limit", "limit-part", "above", "probably-limit", "sigkill")
+        return self.oom or self.kind in ("probably-limit", "sigkill")
 
 
 def _how(e: Ending) -> str:
@@ -122,3 +127,8 @@ class Result(NamedTuple):
     def exit_status(self) -> int:
         """The status as a shell gives it: 128 + N for signal N."""
         return 128 + self.signal if self.signal else self.status or 0
+
+    @property
+    def notable(self) -> bool:
+        """Whether something befell the command that is told without being asked."""
+        return self.verdict.notable or self.left > 0

@@ -42,7 +42,7 @@ class CgroupLimiter:
     """A fresh memory cgroup, v1 or v2: all processes together, swap included, kernel-enforced."""
 
     method = CGROUP
-    peak_of = "all processes together, page cache included, by the kernel's count"
+    peak_of = "all processes together, page cache included"
 
     def __init__(self) -> None:
         self._version = 0
@@ -100,6 +100,10 @@ class CgroupLimiter:
     def shell_enter(self) -> tuple[str, str]:
         """Return the command that moves a shell into the group."""
         return 'echo 0 >"$1"', self.group.directory + "/cgroup.procs"
+
+    def environment(self) -> dict[str, str]:
+        """Return nothing: the group itself tells what belongs to it."""
+        return {}
 
     def confirm(self, pid: int) -> int:
         """Return the group's limit, after the kernel has listed `pid` in it."""

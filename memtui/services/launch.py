@@ -11,6 +11,7 @@ import contextlib
 import errno
 import os
 import signal
+import time
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, NoReturn
 
@@ -33,6 +34,7 @@ class Started(NamedTuple):
     """A command that runs."""
 
     pid: int
+    begun: float  # monotonic seconds, before the fork: its CPU time began there, too
     floor: int  # bytes: its ru_maxrss begins at the size of our fork, not at 0
 
 
@@ -123,7 +125,8 @@ def _await_exec(tell: int, name: str) -> None:
 
 def _handshake(
     pid: int, limiter: Limiter, name: str, announce: Callable[[], None], ends: tuple[int, int]
-) -> Started:
+) -> int:
+    """Let the command run once its limit was read back; return its size before it ran."""
     tell, go = ends
     _await_entry(tell)
     limiter.confirm(pid)
@@ -131,7 +134,7 @@ def _handshake(
     sizes = read_sizes(pid)
     os.write(go, b"g")
     _await_exec(tell, name)
-    return Started(pid, sizes.hwm if sizes else 0)
+    return sizes.hwm if sizes else 0
 
 
 def launch(
@@ -145,6 +148,7 @@ def launch(
     path = resolve(argv[0])
     tell_r, tell_w = os.pipe()
     go_r, go_w = os.pipe()
+    begun = time.monotonic()
     pid = os.fork()
     if pid == 0:
         os.close(tell_r)
@@ -152,12 +156,12 @@ def launch(
         _child(limiter, path, argv, mask, (tell_w, go_r))
     os.close(tell_w)
     os.close(go_r)
-    started = None
+    floor = None
     try:
-        started = _handshake(pid, limiter, argv[0], announce, (tell_r, go_w))
-        return started
+        floor = _handshake(pid, limiter, argv[0], announce, (tell_r, go_w))
+        return Started(pid, begun, floor)
     finally:
         os.close(tell_r)
         os.close(go_w)
-        if started is None:
+        if floor is None:
             os.waitpid(pid, 0)

@@ -46,6 +46,9 @@ class Limiter(Protocol):
     def shell_enter(self) -> tuple[str, str]:
         """Return the same as a shell command, and the argument that it calls "$1"."""
 
+    def environment(self) -> dict[str, str]:
+        """Return what to add to the environment of a command in the background."""
+
     def confirm(self, pid: int) -> int:
         """Return the limit in force on `pid`, read from the kernel. Raises Unavailable."""
 

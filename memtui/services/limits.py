@@ -17,6 +17,7 @@ __all__ = [
     "RlimitLimiter",
     "Unavailable",
     "choose",
+    "read_quota",
 ]
 
 
@@ -26,10 +27,14 @@ class Chosen(NamedTuple):
     limiter: Limiter
     fallback: str  # "no cgroup: …", empty where it is the best or the one asked for
 
+    def words(self) -> str:
+        """Say what is in force, and why it is nothing better."""
+        words = self.limiter.describe()
+        return f"{words}; {self.fallback}" if self.fallback else words
+
     def describe(self) -> str:
-        """Say in one line what is in force, and why not better."""
-        line = f"limit {self.limiter.describe()}"
-        return f"{line}; {self.fallback}" if self.fallback else line
+        """Say so in one line."""
+        return f"limit {self.words()}"
 
 
 def _prepared(limiter: Limiter, limit: int) -> Limiter:
@@ -54,3 +59,15 @@ def choose(method: str, limit: int) -> Chosen:
         if method == CGROUP:
             raise
         return Chosen(_prepared(RlimitLimiter(DATA), limit), f"no cgroup: {e}")
+
+
+def read_quota() -> int | None:
+    """Return what `50%` is a share of, in bytes: our smallest cgroup limit, or the host's RAM."""
+    from memtui.kernel.cgroup import read_hierarchy
+    from memtui.kernel.meminfo import read_host
+    from memtui.kernel.roots import LIVE
+
+    seen = read_hierarchy(LIVE)
+    limits = [level.limit for level in seen.levels]
+    limits += [seen.hierarchical_limit, read_host(LIVE).total]
+    return min((n for n in limits if n is not None), default=None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from memtui.kernel.proctree import read_sizes, read_tree
 
-_FIRST_S, _LAST_S = 0.002, 0.05
+_FIRST_S, _FAST_S, _LAST_S = 0.002, 0.001, 0.05
 _GROWTH = 1.3
 
 
@@ -19,19 +19,28 @@ class Peaks:
         self.hwm = 0
         self.data = 0
         self.virt = 0
+        self.shared = 0
         self.pause_s = _FIRST_S
         self._hot = watched_limit // 2 if watched_limit else None
 
     def look(self, pid: int) -> None:
         """Look at `pid` and its descendants; about 40 us for each."""
+        before = self.data
         for each in read_tree(pid):
             if sizes := read_sizes(each):
                 self.hwm = max(self.hwm, sizes.hwm)
                 self.data = max(self.data, sizes.data)
                 self.virt = max(self.virt, sizes.virt_peak)
-        self._pace()
+                self.shared = max(self.shared, sizes.shared)
+        self._pace(self.data > before)
 
-    def _pace(self) -> None:
-        """Look often at first and where a limit is near, else 20 times a second."""
-        near = self._hot is not None and self.data > self._hot
-        self.pause_s = 4 * _FIRST_S if near else min(self.pause_s * _GROWTH, _LAST_S)
+    def add_exact(self, rss: int) -> None:
+        """Take in the kernel's own peak RSS: what of it is not shared was private memory."""
+        self.hwm = max(self.hwm, rss)
+        if self.shared:
+            self.data = max(self.data, rss - self.shared)
+
+    def _pace(self, growing: bool) -> None:
+        """Look often at first and while it grows towards a limit, else 20 times a second."""
+        near = growing and self._hot is not None and self.data > self._hot
+        self.pause_s = _FAST_S if near else min(self.pause_s * _GROWTH, _LAST_S)

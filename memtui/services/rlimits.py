@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import resource
 import time
@@ -13,6 +14,10 @@ from memtui.services.limiter import Evidence, Unavailable
 from memtui.services.peaks import Peaks
 from memtui.units import size_long
 
+_MARKER = "MEMTUI_RUN_ID"
+
+_serial = itertools.count()
+
 _RLIMITS = {
     DATA: ("RLIMIT_DATA", b"Max data size", "-d", "private memory"),
     AS: ("RLIMIT_AS", b"Max address space", "-v", "address space"),
@@ -22,12 +27,13 @@ _RLIMITS = {
 class RlimitLimiter:
     """RLIMIT_DATA or RLIMIT_AS: for each process by itself, which is told ENOMEM, not killed."""
 
-    peak_of = "resident memory of the largest process, sampled: a lower bound"
+    peak_of = "largest process, sampled: a lower bound"
 
     def __init__(self, method: str) -> None:
         self.method = method
         self._name, self._row, self._flag, self._counts = _RLIMITS[method]
         self._limit = 0
+        self._id = f"{os.getpid()}-{next(_serial)}-{time.time_ns()}"
 
     @property
     def _which(self) -> int:
@@ -52,6 +58,10 @@ class RlimitLimiter:
     def shell_enter(self) -> tuple[str, str]:
         """Return the ulimit command (in KiB)."""
         return f'ulimit {self._flag} "$1"', str(self._limit >> 10)
+
+    def environment(self) -> dict[str, str]:
+        """Return a mark: daemons leave the family and the session, but keep it."""
+        return {_MARKER: self._id}
 
     def confirm(self, pid: int) -> int:
         """Return the soft limit in /proc/PID/limits."""
@@ -81,16 +91,22 @@ class RlimitLimiter:
 
     def finish(self, pid: int, session: bool) -> int:
         """Kill what is left in the session; without one, orphans cannot be told from others."""
-        left = proctree.read_family(set(), pid) if session else {}
-        doomed = set(left)
-        for _ in range(20):  # what they bear while they die
-            for each in doomed:
-                _kill(each)
-            doomed = set(proctree.read_family(doomed, pid)) if session else set()
+        if not session:
+            return 0
+        left: set[int] = set()
+        for _ in range(40):  # they may bear others while they die
+            doomed = self._remains(pid)
             if not doomed:
                 break
+            left |= doomed
+            for each in doomed:
+                _kill(each)
             time.sleep(0.005)
         return len(left)
+
+    def _remains(self, pid: int) -> set[int]:
+        marked = proctree.read_marked(f"{_MARKER}={self._id}".encode())
+        return set(proctree.read_family(set(marked), pid))
 
     def evidence(self, peaks: Peaks) -> Evidence:
         """Return how near one process came: an rlimit leaves no other trace."""

@@ -44,6 +44,7 @@ class Run(NamedTuple):
     rusage: struct_rusage  # of the command and the children that it waited for
     max_rss: int | None  # bytes, largest process; None: too small to be told from our own fork
     max_rss_exact: bool  # else it was sampled: a lower bound
+    floor: int  # bytes: size of our fork, where ru_maxrss begins
 
 
 @contextlib.contextmanager
@@ -137,19 +138,19 @@ def _judge(limiter: Limiter, limit: int, code: int, peaks: Peaks) -> Ending:
 
 
 def _supervise(chosen: Chosen, started: Started, limit: int, watch: bool) -> Run:
-    limiter, begun = chosen.limiter, time.monotonic()
+    limiter = chosen.limiter
     peaks = Peaks(limit)
     sample = watch or limiter.method != CGROUP
     code, rusage = _Supervisor(started.pid, limiter, peaks, sample).wait()
-    seconds = time.monotonic() - begun
+    seconds = time.monotonic() - started.begun
     left = limiter.finish(started.pid, False)
     rss, exact = _max_rss(started, rusage, peaks)
     if exact and rss:
-        peaks.hwm = max(peaks.hwm, rss)
+        peaks.add_exact(rss)
     end = _judge(limiter, limit, code, peaks)
     peak, verdict = limiter.peak(peaks), derive_verdict(end)
     result = Result(end.status, end.signal, verdict, peak, limiter.peak_of, seconds, left)
-    return Run(result, chosen.describe(), rusage, rss, exact)
+    return Run(result, chosen.words(), rusage, rss, exact, started.floor)
 
 
 def run(

@@ -1,0 +1,159 @@
+"""A command in the background under a limit: started, watched, ended, never left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+import time
+
+from memtui.kernel.errors import KernelError
+from memtui.model.runlimit import CGROUP, Ending, Result, Verdict, derive_verdict
+from memtui.services.limits import Chosen, choose
+from memtui.services.output import Output
+from memtui.services.peaks import Peaks
+from memtui.services.shell import launch_shell
+from memtui.text import safe
+
+
+class Job:
+    """One background command. Its methods may be called from any thread. Sizes are bytes."""
+
+    def __init__(self, command: str, chosen: Chosen, limit: int) -> None:
+        """Start it: for `start`, which chooses the limiter."""
+        self._limiter = chosen.limiter
+        self._lock = threading.RLock()
+        self._peaks = Peaks(limit)
+        self._code: int | None = None  # exit code, negative for a signal, once reaped
+        self._seconds = 0.0
+        self._result: Result | None = None
+        self._closed = False
+        self._sent: int | None = None  # the last signal that was ours
+        self.command = safe(command)
+        self.started = time.time()  # seconds since the epoch
+        self._begun = time.monotonic()
+        self.pid, fd = launch_shell(self._limiter, command)
+        self.limit = self._limiter.confirm(self.pid)
+        self.method = self._limiter.method
+        self.method_line = chosen.describe()
+        self._output = Output(fd, self._look)
+
+    @classmethod
+    def start(cls, command: str, limit: int, method: str = "auto") -> Job:
+        """Run `/bin/sh -c command` in a session of its own, with no input.
+
+        Raises Unavailable (no such method here) or NotStarted; then nothing is left behind.
+        """
+        chosen = choose(method, limit)
+        try:
+            return cls(command, chosen, limit)
+        except BaseException:
+            chosen.limiter.close()
+            raise
+
+    def _look(self) -> float | None:
+        """Sample where no cgroup keeps the peak; return when to do so again."""
+        if self.method == CGROUP:
+            return None
+        self._peaks.look(self.pid)
+        return self._peaks.pause_s
+
+    def pids(self) -> set[int]:
+        """Return all living processes of the job: to mark their rows."""
+        with self._lock:
+            return set() if self._over else self._limiter.members(self.pid, True)
+
+    def usage(self) -> int | None:
+        """Return what the job has now; None once it is over."""
+        with self._lock:
+            return None if self._over else self._limiter.usage(self.pid, True)
+
+    def peak(self) -> int | None:
+        """Return the most it had; what that counts, `peak_of` says."""
+        with self._lock:
+            if self._result:
+                return self._result.peak
+            return None if self._closed else self._limiter.peak(self._peaks)
+
+    @property
+    def peak_of(self) -> str:
+        """What the peak counts, in words."""
+        return self._limiter.peak_of
+
+    @property
+    def _over(self) -> bool:
+        return self._closed or self._result is not None
+
+    def output_tail(self, n: int) -> list[str]:
+        """Return the last `n` lines of stdout and stderr, safe to display."""
+        return self._output.tail(n)
+
+    def poll(self) -> Result | None:
+        """Return how it ended, or None while it runs.
+
+        When the command has ended, what it left behind is given 0.2 s, then killed.
+        """
+        with self._lock:
+            if self._result is None and not self._closed and self._reap(os.WNOHANG):
+                self._finish()
+            return self._result
+
+    def _reap(self, flags: int) -> bool:
+        """Whether the command has ended; the zombie keeps the PID ours until here."""
+        if self._code is None:
+            pid, status = os.waitpid(self.pid, flags)
+            if pid == 0:
+                return False
+            self._code = os.waitstatus_to_exitcode(status)
+            self._seconds = time.monotonic() - self._begun
+        return True
+
+    def _finish(self) -> None:
+        """Judge the end, once nothing of the job runs any more, and remove its group."""
+        left = self._limiter.finish(self.pid, True)
+        code = self._code or 0
+        status, sig = (code, None) if code >= 0 else (None, -code)
+        known = self._limiter.evidence(self._peaks)
+        verdict = derive_verdict(Ending(self.method, self.limit, status, sig, *known))
+        if sig is not None and sig == self._sent and not verdict.oom:
+            verdict = Verdict("signal", f"ended from here, by signal {sig}")
+        peak = self._limiter.peak(self._peaks)
+        self._result = Result(status, sig, verdict, peak, self.peak_of, self._seconds, left)
+        self._output.drain(0.5)
+        with contextlib.suppress(KernelError):  # close() tries again, and tells
+            self._limiter.close()
+
+    def kill(self, sig: int = signal.SIGTERM) -> None:
+        """Send `sig` to all of the job's processes; SIGCONT follows, so that a stopped one acts."""
+        with self._lock:
+            self._sent = sig
+            self._send(sig)
+            if sig in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
+                self._send(signal.SIGCONT)
+
+    def _send(self, sig: int) -> None:
+        for pid in self.pids():
+            with contextlib.suppress(OSError):
+                os.kill(pid, sig)
+
+    def close(self) -> None:
+        """End everything: kill what runs, reap it, end the reader, remove the group.
+
+        May be called twice. Raises a KernelError if the group could not be removed.
+        """
+        with self._lock:
+            if self._closed:
+                return
+            if self._result is None:
+                self._end()
+            self._closed = True
+            self._output.close()
+            self._limiter.close()
+
+    def _end(self) -> None:
+        """Kill until the command is reaped: a fork may outrun one round."""
+        while not self._reap(os.WNOHANG):
+            self.kill(signal.SIGKILL)
+            time.sleep(0.005)
+        self._finish()
