@@ -102,8 +102,11 @@ def test_no_foreign_text_is_read_as_markup(path: Path) -> None:
         ("label.update(f'{name}')", 1),
         ("label.update('of ' + name)", 1),
         ("label.update(Content.from_text(name, markup=False))", 0),
+        ("label.update(Content('/').join(parts))", 0),
+        ("label.update('/'.join(parts))", 1),
         ("seen.update(names)", 0),
         ("box.border_title = name", 1),
+        ("box.border_title = Content(name).markup", 0),
         ("box.border_title = 'Processes'", 0),
     ],
 )

@@ -18,7 +18,7 @@ _OPENER = re.compile(
 _KERNEL = ("/proc", "/sys", "/dev/kmsg")
 _SINKS = frozenset(("notify", "Label", "Static", "update"))
 _TITLES = frozenset(("border_title", "border_subtitle", "tooltip"))
-_SAFE = frozenset(("Content", "Text", "from_text", "assemble", "styled", "blank"))
+_SAFE = frozenset(("Content", "Text"))  # and what is made of them: Content(x).markup is escaped
 
 
 class Length(NamedTuple):
@@ -101,17 +101,22 @@ def _no_markup(node: ast.Call) -> bool:
 
 
 def _foreign(node: ast.expr, strict: bool) -> bool:
-    if isinstance(node, ast.Constant):
+    if isinstance(node, ast.Constant) or _root(node) in _SAFE:
         return False
     if isinstance(node, ast.IfExp):
         return _foreign(node.body, strict) or _foreign(node.orelse, strict)
     if isinstance(node, ast.Call):
-        if called(node) in _SAFE:
-            return False
         return strict or called(node) in ("format", "join", "str", "safe", "show")
     if isinstance(node, ast.BinOp):
         return strict or any(map(_is_text, ast.walk(node)))
     return strict or _is_text(node)
+
+
+def _root(node: ast.expr) -> str:
+    """The name that a chain of calls and attributes begins with."""
+    while isinstance(node, ast.Attribute | ast.Call):
+        node = node.value if isinstance(node, ast.Attribute) else node.func
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 def _is_text(node: ast.AST) -> bool:
