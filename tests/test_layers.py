@@ -106,7 +106,8 @@ def test_no_foreign_text_is_read_as_markup(path: Path) -> None:
         ("label.update('/'.join(parts))", 1),
         ("seen.update(names)", 0),
         ("box.border_title = name", 1),
-        ("box.border_title = Content(name).markup", 0),
+        ("box.border_title = Content(name)", 0),
+        ("box.border_title = Content(name).markup", 1),
         ("box.border_title = 'Processes'", 0),
     ],
 )

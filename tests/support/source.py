@@ -18,7 +18,7 @@ _OPENER = re.compile(
 _KERNEL = ("/proc", "/sys", "/dev/kmsg")
 _SINKS = frozenset(("notify", "Label", "Static", "update"))
 _TITLES = frozenset(("border_title", "border_subtitle", "tooltip"))
-_SAFE = frozenset(("Content", "Text"))  # and what is made of them: Content(x).markup is escaped
+_SAFE = frozenset(("Content", "Text"))  # and what is made of them
 
 
 class Length(NamedTuple):
@@ -101,6 +101,8 @@ def _no_markup(node: ast.Call) -> bool:
 
 
 def _foreign(node: ast.expr, strict: bool) -> bool:
+    if isinstance(node, ast.Attribute) and node.attr == "markup":
+        return True  # Textual's escaping is not whole: `[/b` comes out as it went in, and raises
     if isinstance(node, ast.Constant) or _root(node) in _SAFE:
         return False
     if isinstance(node, ast.IfExp):
