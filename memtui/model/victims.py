@@ -1,0 +1,152 @@
+"""Who the OOM killer took, as far as it can be told without the kernel log. Pure.
+
+The kernel counts a kill in the victim's cgroup a moment before the victim is gone, so whoever
+of that group vanishes in the following seconds is a candidate, the biggest first. It is an
+inference, and says so: "probably".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import NamedTuple
+
+from memtui.kernel.cgroup import Level, at_or_below
+from memtui.model.snapshot import Identity, Proc
+from memtui.text import safe
+from memtui.units import size
+
+_OTHERS = 8  # listed at most
+
+
+class Victim(NamedTuple):
+    """A process that was perhaps killed, as last seen alive. Strings are safe to display."""
+
+    pid: int
+    start: int  # clock ticks since boot
+    name: str
+    command: str
+    user: str
+    rss: int  # bytes
+    last_seen: float  # seconds since the epoch
+
+
+class OomEvent(NamedTuple):
+    """Kills in one cgroup within a few seconds. The same `id` again is an update of it."""
+
+    id: int
+    time: float  # seconds since the epoch, of the tick that found it
+    count: int  # type: ignore[assignment]  # the word people use; tuple.count is not missed
+    cgroup: str | None  # where the victims were; None where no visible cgroup counted them
+    scope: str  # "cgroup": concerns us; "elsewhere" on this machine; "gone": cgroup is None
+    before_start: bool  # counted before memtui started
+    victims: tuple[Victim, ...] = ()  # `count` at most, the biggest first
+    others: tuple[Victim, ...] = ()  # vanished then, too
+    evidence: str = "none"  # or "vanished"
+
+    @property
+    def ours(self) -> bool:
+        """Whether it happened where our limits hold."""
+        return self.scope == "cgroup"
+
+
+class Departed(NamedTuple):
+    """A process that ended (or is a zombie now)."""
+
+    proc: Proc  # as last seen alive
+    last_seen: float
+    missed: float  # time of the first tick without it
+
+
+def home(version: int | None, levels: Sequence[Level]) -> str | None:
+    """Return the outermost cgroup whose kills concern us: the one with the outermost limit.
+
+    Without any limit it is what our container or we ourselves are in: the top of what is
+    visible, unless that is the real root, which holds everybody.
+    """
+    if not levels:
+        return None
+    limited = [lv.path for lv in levels if lv.limit is not None]
+    if limited:
+        return limited[-1]
+    top = levels[-1]
+    real_root = top.path == "/" and (version == 1 or top.usage is None)
+    return levels[0].path if real_root else top.path
+
+
+def candidates(
+    departed: Iterable[Departed], event: OomEvent, since: float, counted: Collection[str] = ()
+) -> list[Departed]:
+    """Return who vanished in the event's cgroup from `since` on, the likeliest first.
+
+    `counted` are cgroups whose own counter is known not to tell of this kill: nobody in one of
+    them was it. Of unknown cgroup comes last.
+    """
+    ranked = []
+    for gone in departed:
+        path = gone.proc.cgroup
+        if gone.missed < since or gone.proc.kernel_thread or path in counted:
+            continue
+        if path is None:
+            rank = 2
+        elif event.cgroup is None or path == event.cgroup:
+            rank = 0
+        elif at_or_below(path, event.cgroup):
+            rank = 1
+        else:
+            continue
+        ranked.append((rank, -gone.proc.rss, gone.proc.pid, gone))
+    ranked.sort(key=lambda r: r[:3])
+    return [r[3] for r in ranked]
+
+
+def name_victims(event: OomEvent, found: Sequence[Departed]) -> OomEvent:
+    """Return the event with the first `count` of `found` as its probable victims."""
+    named = tuple(_victim(g) for g in found[: event.count + _OTHERS])
+    return event._replace(
+        victims=named[: event.count],
+        others=named[event.count :],
+        evidence="vanished" if named else "none",
+    )
+
+
+def _victim(gone: Departed) -> Victim:
+    p = gone.proc
+    return Victim(p.pid, p.start, p.name, p.command, p.user, p.rss, gone.last_seen)
+
+
+def identities(victims: Iterable[Victim]) -> set[Identity]:
+    """Return (pid, start) of each."""
+    return {(v.pid, v.start) for v in victims}
+
+
+# -- in words
+
+
+def _where(event: OomEvent) -> str:
+    if event.cgroup is None:
+        return "in a cgroup that is gone, or not visible from here"
+    place = f"in {safe(event.cgroup)}"
+    return place if event.ours else f"elsewhere on this machine, {place}"
+
+
+def _names(victims: Sequence[Victim]) -> str:
+    return ", ".join(f"{v.name} {v.pid} ({size(v.rss)})" for v in victims)
+
+
+def _who(event: OomEvent) -> str:
+    unseen = event.count - len(event.victims)
+    if not event.victims:
+        return (
+            "a short-lived process (not seen)"
+            if unseen == 1
+            else "short-lived processes (not seen)"
+        )
+    more = f" and {unseen} not seen" if unseen > 0 else ""
+    others = f"; also vanished then: {_names(event.others)}" if event.others else ""
+    return f"probably {_names(event.victims)}{more}{others}"
+
+
+def describe(event: OomEvent) -> str:
+    """Return the event in words: `killed 1 in /a/b: probably python3 4821 (58.3M)`."""
+    what = f"killed {event.count} {_where(event)}"
+    return f"{what}, before memtui started" if event.before_start else f"{what}: {_who(event)}"
