@@ -9,7 +9,7 @@ import os
 from typing import NamedTuple
 
 from memtui.kernel.errors import Malformed, classify
-from memtui.kernel.roots import Roots, read_bytes, read_line
+from memtui.kernel.roots import Roots, read_bytes, read_line, read_optional
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
@@ -121,8 +121,38 @@ def read_statm(roots: Roots, pid: int | str) -> Statm:
 
 
 def read_uid(roots: Roots, pid: int | str) -> int | None:
-    """Return the effective user id of /proc/PID/status."""
-    return parse_uid(read_bytes(path_of(roots, pid, "status")))
+    """Return the effective user id.
+
+    The owner of /proc/PID is the quick way, which the kernel keeps true even for processes that
+    may not be dumped (fs/proc/base.c, task_dump_owner). In a captured tree the files belong to whoever captured it: there `status` says it.
+    """
+    if not roots.live:
+        return parse_uid(read_bytes(path_of(roots, pid, "status")))
+    try:
+        return os.stat(f"{roots.proc}/{pid}").st_uid
+    except OSError as e:
+        raise classify(e, f"{roots.proc}/{pid}") from e
+
+
+def read_status_sizes(roots: Roots, pid: int | str) -> dict[str, int]:
+    """Return the memory lines of /proc/PID/status (VmHWM, VmSwap, ...); empty for no memory."""
+    return parse_kb_table(read_bytes(path_of(roots, pid, "status")))
+
+
+def read_oom_score_adj(roots: Roots, pid: int | str) -> int | None:
+    """Return /proc/PID/oom_score_adj, -1000 (never) to 1000 (first)."""
+    data = read_optional(path_of(roots, pid, "oom_score_adj")) or b""
+    try:
+        return int(data)
+    except ValueError:
+        return None
+
+
+def read_boot_time(roots: Roots) -> int | None:
+    """Return when the machine booted, in seconds since the epoch: `btime` of /proc/stat."""
+    _, found, rest = (read_optional(roots.proc + "/stat") or b"").partition(b"\nbtime ")
+    word = rest.split(None, 1)[:1]
+    return int(word[0]) if found and word and word[0].isdigit() else None
 
 
 def read_cmdline(roots: Roots, pid: int | str) -> bytes:

@@ -12,7 +12,7 @@ from memtui.model.query import Order, sort
 from memtui.model.snapshot import Snapshot
 from memtui.render.quota import limit_words, quota_lines
 from memtui.render.rows import View, header, row, solve
-from memtui.render.spans import Line, fitted, rule, spread
+from memtui.render.spans import Line, fitted, rule, spread, width_of
 from memtui.units import duration
 
 MIN_WIDTH, MIN_HEIGHT = 40, 10
@@ -50,18 +50,23 @@ def geometry(width: int, height: int) -> Geometry:
     return Geometry(1, quota, table, bottom, 1, width - right, right)
 
 
-def title_line(snapshot: Snapshot, kills: int, width: int, note: str = "") -> Line:
+def kills_words(kills: int, earlier: int) -> Line:
+    """Return how many OOM kills there were, since memtui started and before."""
+    if kills:
+        return [(f"■ {kills} OOM kill{'s' if kills > 1 else ''} ", "crit")]
+    if earlier:
+        return [(f"{earlier} OOM kill{'s' if earlier > 1 else ''} before start ", "warn")]
+    return [("no OOM kill ", "muted")]
+
+
+def title_line(snapshot: Snapshot, kills: int, earlier: int, width: int) -> Line:
     """Return the top line: what limits, how many processes, how many OOM kills."""
-    kill_text: Line = [
-        (f"{kills} OOM kill{'s' if kills != 1 else ''} ", "crit" if kills else "muted")
-    ]
+    right = kills_words(kills, earlier)
     middle = f"{snapshot.count} processes  ·  every {snapshot.delay_s:g} s"
-    words = limit_words(snapshot.quota, max(20, width - len(middle) - 30))
-    line: Line = [(" memtui", "accent"), ("  ", ""), (words, "")]
+    room = width - len(middle) - width_of(right) - 16
+    line: Line = [(" memtui", "accent"), ("  ", ""), (limit_words(snapshot.quota, room), "")]
     line += [("  ·  ", "muted"), (middle, "muted")]
-    if note:
-        line += [("  ·  ", "muted"), (note, "warn")]
-    return spread(line, kill_text, width)
+    return spread(line, right, width)
 
 
 def keys_line(width: int) -> Line:
@@ -88,14 +93,14 @@ def graph_title() -> Line:
 
 
 def first_frame(
-    snapshot: Snapshot, width: int, height: int, order: Order, uid: int | None, kills: int
+    snapshot: Snapshot, width: int, height: int, order: Order, uid: int | None
 ) -> list[Line]:
     """Return every line of the screen before the TUI stands."""
     g = geometry(width, height)
     columns = solve(width - 1)
     limit = snapshot.quota.binding.bytes if snapshot.quota.binding else None
     view = View(limit, uid)
-    lines = [fitted(title_line(snapshot, kills, width), width)]
+    lines = [fitted(title_line(snapshot, 0, 0, width), width)]
     lines += [fitted(line, width) for line in quota_lines(snapshot.quota, width, g.quota)]
     lines.append(fitted(header(columns, order), width, "head"))
     rows = sort(snapshot.procs, order)[: g.table - 1]

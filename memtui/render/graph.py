@@ -15,8 +15,9 @@ def area(values: Sequence[float | None], top: float, width: int, height: int) ->
     `values` beyond 2 * width are dropped, oldest first; None and what is missing is blank.
     A value above nothing shows at least one dot.
     """
-    shown = list(values)[-2 * width :]
-    shown = [None] * (2 * width - len(shown)) + shown
+    last = values[-2 * width :]
+    shown: list[float | None] = [None] * (2 * width - len(last))
+    shown += last
     levels = 4 * height
     dots = [
         0 if v is None or top <= 0 else min(levels, max(round(v / top * levels), 1 if v > 0 else 0))

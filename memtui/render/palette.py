@@ -77,7 +77,7 @@ def _looks(p: Palette) -> dict[str, Look]:
         "key": Look(p.calm, p.surface, bold=True),
         "label": Look(p.foreground, p.surface),
         "tag": Look(p.warn, bold=True),
-        "good": Look(p.calm, bold=True),
+        "job": Look(p.calm, bold=True),
     }
 
 

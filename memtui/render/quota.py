@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from memtui.model.snapshot import Host, Limit, Parts, Quota
+from memtui.kernel.cgroup import Parts
+from memtui.model.snapshot import Host, Limit, Quota
 from memtui.render.palette import level
 from memtui.render.spans import Line, spread
 from memtui.text import elide_left, safe

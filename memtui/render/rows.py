@@ -8,7 +8,7 @@ from memtui.model.fields import FIELDS, Field
 from memtui.model.query import Order
 from memtui.model.snapshot import Proc
 from memtui.render.spans import Line
-from memtui.text import elide, fit, show
+from memtui.text import cells, clip_left, elide, fit, show
 
 MIN_COMMAND = 18
 
@@ -26,6 +26,7 @@ class View(NamedTuple):
 
     limit: int | None = None  # bytes, of the limit that binds
     uid: int | None = None  # whose rows are not dimmed; None dims nobody
+    shift: int = 0  # cells that command lines are scrolled to the left
 
 
 def solve(width: int, fields: tuple[Field, ...] = FIELDS) -> tuple[Column, ...]:
@@ -82,7 +83,7 @@ def row(proc: Proc, columns: tuple[Column, ...], view: View, mark: str = "") -> 
     for column in columns:
         field = column.field
         if field.key == "command":
-            line += command(proc, column.width, whole)
+            line += command(proc, column.width, whole, view.shift)
             continue
         text = field.text(proc, view.limit)
         role = whole or _number_role(field, text, proc, view)
@@ -98,13 +99,16 @@ def _program(proc: Proc) -> str:
     return show(first)
 
 
-def command(proc: Proc, width: int, whole: str = "") -> Line:
-    """Return the command line with the program's name standing out from path and arguments."""
+def command(proc: Proc, width: int, whole: str = "", shift: int = 0) -> Line:
+    """Return the command line with the program's name standing out from path and arguments.
+
+    `whole` is one role for all of it; `shift` cells are scrolled away at the left.
+    """
     if proc.kernel_thread:
         return [(elide(f"[{proc.name}]", width), whole or "muted")]
+    if whole or shift:
+        return [(elide(clip_left(proc.command, cells(proc.command) - shift), width), whole)]
     text = elide(proc.command, width)
-    if whole:
-        return [(text, whole)]
     program = _program(proc) if proc.argv else proc.command
     slash = program.rfind("/") + 1 if program.startswith("/") else 0
     if not text.startswith(program):  # cut within the program's name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from memtui.kernel import procfs
+from memtui.kernel.cgroup import memory_cgroup
 from memtui.kernel.errors import KernelError
 from memtui.kernel.procscan import Reading
 from memtui.kernel.roots import Roots, read_optional

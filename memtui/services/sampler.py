@@ -51,8 +51,11 @@ class Processes:
         self._at: float | None = None  # of the last sample, on CLOCK_BOOTTIME
         self._turn = 0
 
-    def sample(self) -> list[Proc]:
-        """Return all processes as they are now. Raises a KernelError where /proc is unreadable."""
+    def sample(self, cgroups: bool = False) -> list[Proc]:
+        """Return all processes as they are now; `cgroups` reads every cgroup at once.
+
+        Raises a KernelError where /proc is unreadable.
+        """
         readings = self._scan.sample()
         now = time.clock_gettime(time.CLOCK_BOOTTIME)
         before, self._at = self._at, now
@@ -68,7 +71,7 @@ class Processes:
             if name in self._procs:
                 self._procs[name] = self._procs[name]._replace(cpu_pct=0.0)
         self._moving = moving
-        self._fill_cgroups()
+        self._fill_cgroups(len(readings) if cgroups else _CGROUPS_PER_TICK)
         return list(self._procs.values())
 
     def close(self) -> None:
@@ -107,9 +110,9 @@ class Processes:
         self._procs[name] = new
         return new
 
-    def _fill_cgroups(self) -> None:
+    def _fill_cgroups(self, at_most: int) -> None:
         """Read the cgroup of processes that have none yet, some each tick."""
-        for _ in range(min(len(self._no_cgroup), _CGROUPS_PER_TICK if self._turn > 1 else 0)):
+        for _ in range(min(len(self._no_cgroup), at_most)):
             name = self._no_cgroup.pop()
             if name in self._procs:
                 cgroup = self._identify.cgroup(name)
@@ -126,7 +129,11 @@ class Sampler:
         self, roots: Roots = LIVE, delay_s: float = 1.0, cgroup: str | None = None
     ) -> None:
         self.delay_s = delay_s
-        self._roots = roots
+        self.roots = roots
+        self.latest: Snapshot | None = None
+        self._listener: Listener | None = None
+        self._untold: list[OomEvent] = []
+        self._also: tuple[Callable[[], None], ...] = ()
         self._quota = QuotaSource(roots, cgroup)
         self._oom = OomWatch(roots, cgroup)
         self._processes: Processes | None = None
@@ -137,8 +144,8 @@ class Sampler:
     def first_look(self, rows: int) -> Snapshot:
         """Return a snapshot that holds only the `rows` processes with most resident memory."""
         began = time.thread_time()
-        readings, count = biggest(self._roots, rows)
-        identify = Identify(self._roots)
+        readings, count = biggest(self.roots, rows)
+        identify = Identify(self.roots)
         procs = [identify.proc(str(r.stat.pid), r, None) for r in readings]
         return self._snapshot(procs, count, began)
 
@@ -148,16 +155,22 @@ class Sampler:
         quota = self._quota.read()
         if self._processes is None:
             room = descriptor_room(quota.limit.bytes if quota.limit else None)
-            self._processes = Processes(self._roots, room if self._roots.live else 0)
+            self._processes = Processes(self.roots, room if self.roots.live else 0)
         procs = self._processes.sample()
         return self._snapshot(procs, len(procs), began, quota)
 
-    def start(self, listener: Listener) -> None:
-        """Begin to sample every `delay_s` seconds and tell `listener`."""
-        self._thread = threading.Thread(
-            target=self._run, args=(listener,), name="sampler", daemon=True
-        )
+    def start(self) -> None:
+        """Begin to sample every `delay_s` seconds; what nobody listens to yet is kept."""
+        self._thread = threading.Thread(target=self._run, name="sampler", daemon=True)
         self._thread.start()
+
+    def listen(self, listener: Listener) -> None:
+        """Tell `listener` of every tick from now on."""
+        self._listener = listener
+
+    def also(self, work: Callable[[], None]) -> None:
+        """Do `work` in the sampler's thread before each tick is told."""
+        self._also = (*self._also, work)
 
     def refresh(self) -> None:
         """Sample at once."""
@@ -177,15 +190,22 @@ class Sampler:
             time.time(), time.monotonic(), procs, count, quota, took_s=took, delay_s=self.delay_s
         )
 
-    def _run(self, listener: Listener) -> None:
-        events = self._oom.start()
+    def _run(self) -> None:
+        self._untold = self._oom.start()
         due = time.monotonic()
         while not self._stop:
             self._wake.clear()
-            snapshot = self.sample()
-            events += self._oom.observe(snapshot.time, snapshot.procs, snapshot.quota)
-            listener(snapshot, events)
-            events = []
+            self._tick()
             due = max(due + self.delay_s, time.monotonic())
             if self._wake.wait(due - time.monotonic()):
                 due = time.monotonic()
+
+    def _tick(self) -> None:
+        snapshot = self.sample()
+        self._untold += self._oom.observe(snapshot.time, snapshot.procs, snapshot.quota)
+        for work in self._also:
+            work()
+        self.latest = snapshot
+        if self._listener is not None:
+            events, self._untold = self._untold, []
+            self._listener(snapshot, events)

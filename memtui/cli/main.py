@@ -1,0 +1,50 @@
+"""The `memtui` command: which subcommand runs, and what its exit status is.
+
+`memtui` alone paints its first frame before Textual is imported, so that path imports nothing
+that it does not need: no argparse, no subcommand.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from memtui.cli.common import FAILED, UsageError, complain
+
+SUBCOMMANDS = {
+    "ps": "one-shot process table",
+    "quota": "limits, usage, and which limit binds",
+    "run": "run a command under a memory limit",
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run memtui with `argv` (sys.argv[1:] where None); return the exit status."""
+    args = sys.argv[1:] if argv is None else argv
+    try:
+        if args and args[0] in SUBCOMMANDS:
+            return _subcommand(args[0], args[1:])
+        return _screen(args)
+    except UsageError as e:
+        return complain(str(e))
+    except BrokenPipeError:
+        # the reader went away: nothing is wrong here, and nothing more can be said
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+
+
+def _subcommand(name: str, args: list[str]) -> int:
+    import argparse
+    from importlib import import_module
+
+    module = import_module(f"memtui.cli.{name}")
+    parser = argparse.ArgumentParser(prog=f"memtui {name}", description=SUBCOMMANDS[name])
+    module.configure(parser)
+    status: int = module.main(parser.parse_args(args))
+    return status
+
+
+def _screen(args: list[str]) -> int:
+    from memtui.cli import screen
+
+    return screen.main(screen.options(args, SUBCOMMANDS))

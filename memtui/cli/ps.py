@@ -1,0 +1,86 @@
+"""`memtui ps`: the process table once, as text or JSON."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+
+from memtui.cli.common import FAILED, OK, UsageError, check_root, terminal_width
+from memtui.kernel.errors import KernelError
+from memtui.kernel.roots import Roots
+from memtui.model import fields, query
+from memtui.model.quota import host_json
+from memtui.model.snapshot import Proc, Quota
+from memtui.render import ansi, palette
+from memtui.render.quota import limit_words
+from memtui.render.rows import View, text_table
+from memtui.render.spans import Line
+from memtui.services import census
+from memtui.services.quota import QuotaSource
+from memtui.units import size
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `memtui ps`."""
+    keys = ", ".join(f.key for f in fields.FIELDS)
+    parser.add_argument("--json", action="store_true", help="one JSON document, schema memtui.ps/1")
+    parser.add_argument(
+        "--sort",
+        default="rss",
+        metavar="FIELD",
+        help=f"{keys} (default rss; quantities biggest first)",
+    )
+    parser.add_argument("--invert", action="store_true", help="the other way round")
+    parser.add_argument("--limit-rows", type=int, metavar="N", help="print the first N rows only")
+    parser.add_argument("--root", default="", metavar="DIR", help="read DIR/proc and DIR/sys")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Print the table; return the exit status."""
+    roots = Roots(check_root(args.root))
+    try:
+        order = query.Order(fields.find(args.sort).key, args.invert)
+    except ValueError as e:
+        raise UsageError(f"--sort: {e}") from None
+    if args.limit_rows is not None and args.limit_rows < 0:
+        raise UsageError(f"--limit-rows {args.limit_rows} is negative")
+    try:
+        procs = query.sort(census.take(roots), order)
+    except KernelError as e:
+        print(f"memtui: cannot read the process list: {e}", file=sys.stderr)
+        return FAILED
+    shown = procs[: args.limit_rows]
+    quota = QuotaSource(roots).read()
+    if args.json:
+        json.dump(census.as_json(roots, shown, host_json(quota.host)), sys.stdout)
+        print()
+    else:
+        _print(procs, shown, quota, order)
+    return OK
+
+
+def _print(procs: list[Proc], shown: list[Proc], quota: Quota, order: query.Order) -> None:
+    tty = sys.stdout.isatty()
+    depth = ansi.depth(dict(os.environ)) if tty else ansi.NO_COLOR
+    limit = quota.binding.bytes if quota.binding else None
+    view = View(limit, os.geteuid() if tty else None)
+    lines = text_table(shown, terminal_width() if tty else 400, view, order)
+    lines.append(_footer(procs, shown, quota))
+    if depth == ansi.NO_COLOR:
+        text = "\n".join("".join(t for t, _ in line).rstrip() for line in lines)
+    else:
+        text = "\n".join(map(ansi.Painter(palette.DARK, depth).line, lines))
+    sys.stdout.write(text + "\n")
+
+
+def _footer(procs: list[Proc], shown: list[Proc], quota: Quota) -> Line:
+    count = (
+        f"{len(shown)} of {len(procs)} processes"
+        if len(shown) < len(procs)
+        else f"{len(procs)} processes"
+    )
+    rss = size(sum(p.rss for p in shown))
+    text = f"{count}, RES {rss} in all (shared pages counted each time); {limit_words(quota, 60)}"
+    return [(text, "muted")]

@@ -1,0 +1,137 @@
+"""`memtui` without a subcommand: paint real rows at once, then bring up the TUI."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import sys
+import termios
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from memtui.cli.common import UsageError, check_root
+from memtui.kernel.roots import Roots
+from memtui.model import fields
+from memtui.model.query import Order
+from memtui.model.snapshot import Snapshot
+from memtui.render import ansi, frame, palette
+from memtui.services.sampler import Sampler
+
+_TTY = 2  # Textual draws on stderr, and so does the first frame
+_MIN_DELAY, _MAX_DELAY = 0.1, 3600.0
+THEMES = {"memtui-dark": palette.DARK, "memtui-light": palette.LIGHT}
+
+
+class Options(NamedTuple):
+    """What the command line asked of the TUI."""
+
+    delay_s: float = 1.0
+    order: Order = Order()
+    theme: str = ""
+    root: str = ""
+    cgroup: str | None = None
+    readonly: bool = False
+
+
+def options(args: list[str], subcommands: dict[str, str]) -> Options:
+    """Return the options in `args`. Raises UsageError; exits for --help, --version, bad syntax."""
+    if not args:
+        return Options()
+    import argparse
+
+    from memtui import __version__
+
+    listing = "\n".join(f"  memtui {name:<8}{text}" for name, text in subcommands.items())
+    parser = argparse.ArgumentParser(
+        prog="memtui",
+        description="How near the memory limit is, what uses it, what was killed, what to do.",
+        epilog=f"subcommands (each has --help):\n{listing}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"memtui {__version__}")
+    parser.add_argument(
+        "--delay",
+        "-d",
+        type=float,
+        default=1.0,
+        metavar="S",
+        help="seconds between refreshes (default 1)",
+    )
+    parser.add_argument("--sort", "-s", default="rss", metavar="FIELD", help="column to sort by")
+    parser.add_argument(
+        "--theme",
+        default="",
+        metavar="NAME",
+        help="memtui-dark, memtui-light, or a theme of Textual",
+    )
+    parser.add_argument("--cgroup", metavar="PATH", help="look at this cgroup instead of our own")
+    parser.add_argument(
+        "--root",
+        default="",
+        metavar="DIR",
+        help="read DIR/proc and DIR/sys instead of /proc and /sys",
+    )
+    parser.add_argument(
+        "--readonly", action="store_true", help="never send a signal, never run a command"
+    )
+    if args[0][:1] != "-":
+        names = ", ".join(subcommands)
+        raise UsageError(f"no subcommand {args[0]!r}: there are {names}")
+    a = parser.parse_args(args)
+    if not _MIN_DELAY <= a.delay <= _MAX_DELAY:
+        raise UsageError(
+            f"--delay {a.delay:g} is not between {_MIN_DELAY:g} and {_MAX_DELAY:g} seconds"
+        )
+    try:
+        order = Order(fields.find(a.sort).key)
+    except ValueError as e:
+        raise UsageError(f"--sort: {e}") from None
+    root = check_root(a.root)
+    return Options(a.delay, order, a.theme, root, a.cgroup, a.readonly or bool(root))
+
+
+def main(opts: Options) -> int:
+    """Show the TUI until the user quits; return the exit status."""
+    if not (os.isatty(0) and os.isatty(_TTY)):
+        raise UsageError("needs a terminal on stdin and stderr; `memtui ps` prints one table")
+    gc.disable()  # importing makes only objects that stay
+    sampler = Sampler(Roots(opts.root), opts.delay_s, opts.cgroup)
+    with _quiet_terminal():
+        first = _paint(sampler, opts)
+        sampler.start()
+        from memtui.tui.app import MemtuiApp  # the one place that brings Textual in
+
+        app = MemtuiApp(sampler, first, opts.order, opts.theme, readonly=opts.readonly)
+        return app.show()
+
+
+def _paint(sampler: Sampler, opts: Options) -> Snapshot:
+    """Write the first frame, real rows and all, and return the snapshot that it shows."""
+    size = os.get_terminal_size(_TTY)
+    first = sampler.first_look(size.lines) if opts.order.key == "rss" else sampler.sample()
+    colors = THEMES.get(opts.theme or os.environ.get("TEXTUAL_THEME", ""), palette.DARK)
+    depth = ansi.depth(dict(os.environ))
+    if size.columns < frame.MIN_WIDTH or size.lines < frame.MIN_HEIGHT:
+        return first
+    painter = ansi.Painter(colors._replace(mono=depth == ansi.NO_COLOR), depth, filled=True)
+    lines = frame.first_frame(first, size.columns, size.lines, opts.order, os.geteuid())
+    text = "\x1b[?1049h\x1b[?25l\x1b[H" + "\r\n".join(map(painter.line, lines))
+    os.write(_TTY, text.encode("utf-8", "replace"))
+    return first
+
+
+@contextlib.contextmanager
+def _quiet_terminal() -> Iterator[None]:
+    """Neither echo nor hold back keys typed before the TUI reads them; restore at the end."""
+    before = termios.tcgetattr(0)
+    mode = termios.tcgetattr(0)
+    mode[3] &= ~(termios.ECHO | termios.ICANON)
+    termios.tcsetattr(0, termios.TCSANOW, mode)
+    try:
+        yield
+    except BaseException:
+        sys.stderr.write("\x1b[?1049l\x1b[?25h")
+        raise
+    finally:
+        termios.tcsetattr(0, termios.TCSANOW, before)

@@ -1,0 +1,106 @@
+"""One complete look at every process, with what is too dear to read each second."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any, NamedTuple
+
+from memtui.kernel import procfs
+from memtui.kernel.errors import KernelError
+from memtui.kernel.roots import Roots
+from memtui.model.snapshot import Proc
+from memtui.services.sampler import Processes
+from memtui.text import decode
+
+
+class Detail(NamedTuple):
+    """What one process's smaps_rollup, status and cgroup say, in bytes; None is unknown."""
+
+    pss: int | None = None
+    uss: int | None = None
+    swap: int | None = None
+    peak_rss: int | None = None
+    oom_score_adj: int | None = None
+
+
+_NO_MEMORY = Detail(0, 0, 0, 0)
+
+
+def take(roots: Roots) -> list[Proc]:
+    """Return every process as it is now. Raises a KernelError where /proc is unreadable."""
+    processes = Processes(roots, room=0)
+    return processes.sample(cgroups=True)
+
+
+def detail(roots: Roots, proc: Proc) -> Detail:
+    """Return the dear numbers of one process.
+
+    A process without an address space (kernel thread, zombie) has 0; one whose smaps_rollup
+    the kernel will not show (needs the same user, or CAP_SYS_PTRACE) has None.
+    """
+    adj = procfs.read_oom_score_adj(roots, proc.pid)
+    if not proc.virt:
+        return _NO_MEMORY._replace(oom_score_adj=adj)
+    status: dict[str, int] = {}
+    rollup = procfs.Rollup(None, None, None)
+    with contextlib.suppress(KernelError):
+        status = procfs.read_status_sizes(roots, proc.pid)
+    with contextlib.suppress(KernelError):
+        rollup = procfs.read_rollup(roots, proc.pid)
+    swap = rollup.swap if rollup.swap is not None else status.get("VmSwap")
+    return Detail(rollup.pss, rollup.uss, swap, status.get("VmHWM"), adj)
+
+
+def proc_json(proc: Proc, more: Detail, boot_time: int | None) -> dict[str, Any]:
+    """Return one process as `memtui ps --json` promises it; names are lossless."""
+    started = None if boot_time is None else boot_time + proc.start / procfs.TICKS_PER_S
+    return {
+        "pid": proc.pid,
+        "ppid": proc.ppid,
+        "name": decode(proc.comm),
+        "cmdline": [decode(a) for a in proc.argv.removesuffix(b"\0").split(b"\0")]
+        if proc.argv
+        else [],
+        "state": proc.state,
+        "uid": proc.uid,
+        "user": None if proc.uid is None else proc.user,
+        "threads": proc.threads,
+        "kernel_thread": proc.kernel_thread,
+        "virt": proc.virt,
+        "rss": proc.rss,
+        "shr": proc.shr,
+        "pss": more.pss,
+        "uss": more.uss,
+        "swap": more.swap,
+        "peak_rss": more.peak_rss,
+        "cpu_time_s": proc.cpu_time,
+        "started": started,
+        "cgroup": proc.cgroup,
+        "nice": proc.nice,
+        "oom_score_adj": more.oom_score_adj,
+    }
+
+
+def totals_json(procs: list[Proc], details: list[Detail]) -> dict[str, int]:
+    """Return the sums over what is known, and how many processes' PSS is not."""
+    return {
+        "count": len(procs),
+        "rss": sum(p.rss for p in procs),
+        "pss": sum(d.pss or 0 for d in details),
+        "uss": sum(d.uss or 0 for d in details),
+        "swap": sum(d.swap or 0 for d in details),
+        "pss_unknown": sum(d.pss is None for d in details),
+    }
+
+
+def as_json(roots: Roots, procs: list[Proc], host: dict[str, Any]) -> dict[str, Any]:
+    """Return the document of `memtui ps --json` for `procs`, in their order."""
+    boot_time = procfs.read_boot_time(roots)
+    details = [detail(roots, p) for p in procs]
+    rows = [proc_json(p, d, boot_time) for p, d in zip(procs, details, strict=True)]
+    return {
+        "schema": "memtui.ps/1",
+        "processes": rows,
+        "totals": totals_json(procs, details),
+        "host": host,
+    }

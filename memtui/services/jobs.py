@@ -1,0 +1,74 @@
+"""The commands that the TUI runs under a limit, looked after off the UI thread."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from typing import NamedTuple
+
+from memtui.kernel.errors import KernelError
+from memtui.model.runlimit import Result
+from memtui.services.job import Job
+
+_TAIL = 40  # lines of output kept in a view
+
+
+class JobView(NamedTuple):
+    """One command as it stood at the last tick. Sizes are bytes."""
+
+    id: int
+    command: str
+    limit: int
+    method: str  # what is in force, in words
+    usage: int | None
+    peak: int | None
+    pids: frozenset[int]
+    output: tuple[str, ...]  # last lines, safe to display
+    result: Result | None  # None while it runs
+
+
+class Jobs:
+    """Starts commands, and keeps a view of each that anybody may read without waiting."""
+
+    def __init__(self) -> None:
+        self._jobs: list[Job] = []
+        self._lock = threading.Lock()
+        self.views: tuple[JobView, ...] = ()
+
+    def start(self, command: str, limit: int) -> JobView:
+        """Run a shell command under `limit` bytes. Raises Unavailable or NotStarted."""
+        with self._lock:
+            job = Job.start(command, limit)
+            self._jobs.append(job)
+            self.views = (*self.views, self._view(len(self._jobs) - 1, job))
+            return self.views[-1]
+
+    def poll(self) -> None:
+        """Bring the views up to date; may take a moment when a command has just ended."""
+        with self._lock:
+            self.views = tuple(
+                old if old.result is not None else self._view(old.id, job)
+                for old, job in zip(self.views, self._jobs, strict=True)
+            )
+
+    def close(self) -> None:
+        """End every command and remove its cgroup."""
+        with self._lock:
+            for job in self._jobs:
+                with contextlib.suppress(KernelError):  # a group that will not go
+                    job.close()
+
+    @staticmethod
+    def _view(number: int, job: Job) -> JobView:
+        result = job.poll()
+        return JobView(
+            number,
+            job.command,
+            job.limit,
+            job.method_line,
+            job.usage(),
+            job.peak(),
+            frozenset(job.pids()),
+            tuple(job.output_tail(_TAIL)),
+            result,
+        )

@@ -1,0 +1,122 @@
+"""Wiring: sampler to messages to state to screens; themes, signals, and a quick quit."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import os
+import signal
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.app import App
+from textual.binding import Binding, BindingType
+
+from memtui.model.query import Order
+from memtui.model.snapshot import Snapshot
+from memtui.model.victims import OomEvent
+from memtui.services.actions import Actions
+from memtui.services.jobs import Jobs
+from memtui.services.sampler import Sampler
+from memtui.tui.leave import leave_at_once
+from memtui.tui.messages import OomSeen, SnapshotReady
+from memtui.tui.screens.main import MainScreen
+from memtui.tui.state import State
+from memtui.tui.theme import THEMES
+
+
+class MemtuiApp(App[int]):
+    """memtui's TUI. It knows snapshots only; the sampler reads the kernel on its own thread."""
+
+    CSS_PATH = "memtui.tcss"
+    TITLE = "memtui"
+    COMMAND_PALETTE_BINDING = "f12"  # ctrl+p moves up in htop
+    ENABLE_COMMAND_PALETTE = True
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+c", "quit", "Quit", show=False, priority=True, id="quit.ctrl_c"),
+        Binding("ctrl+z", "suspend_process", "Suspend", show=False, id="suspend"),
+    ]
+
+    def __init__(
+        self,
+        sampler: Sampler,
+        first: Snapshot,
+        order: Order | None = None,
+        theme: str = "",
+        readonly: bool = False,
+    ) -> None:
+        super().__init__()
+        for own in THEMES:
+            self.register_theme(own)
+        wanted = theme or os.environ.get("TEXTUAL_THEME", "")
+        self.theme = wanted if wanted in self.available_themes else "memtui-dark"
+        why = "looking at another machine's files: nothing was sent" if sampler.roots.root else None
+        self.actions = Actions(readonly, why) if why else Actions(readonly)
+        self.sampler = sampler
+        self.state = State(first, os.geteuid() if sampler.roots.live else None)
+        jobs = Jobs()
+        sampler.also(jobs.poll)
+        self._main = MainScreen(self.state, order or Order(), jobs)
+        self._unknown_theme = theme if theme and theme != self.theme else ""
+
+    def get_default_screen(self) -> MainScreen:
+        """Return the main screen."""
+        return self._main
+
+    def show(self) -> int:
+        """Run until the user quits; return the exit status."""
+        status = self.run()
+        return status or self.return_code or 0
+
+    # -- life
+
+    def on_mount(self) -> None:
+        """Begin to listen; give the terminal back on SIGTERM and SIGHUP."""
+        self.sampler.listen(self._heard)
+        if self.sampler.latest is not None:
+            self.post_message(SnapshotReady(self.sampler.latest))
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            with contextlib.suppress(RuntimeError, ValueError):  # not the main thread
+                loop.add_signal_handler(number, self._ended_by, number)
+        if self._unknown_theme:
+            self._main.say(f"no theme {self._unknown_theme!r}: using {self.theme}", "warn")
+        self.call_after_refresh(self._settled)
+
+    def _settled(self) -> None:
+        gc.enable()
+        gc.freeze()
+
+    def _heard(self, snapshot: Snapshot, events: Sequence[OomEvent]) -> None:
+        """Pass on what the sampler found; called in its thread."""
+        if events:
+            self.post_message(OomSeen(events))
+        self.post_message(SnapshotReady(snapshot))
+
+    def on_oom_seen(self, message: OomSeen) -> None:
+        """Remember kills; the snapshot that follows draws them."""
+        self.state.saw(message.events)
+
+    def on_snapshot_ready(self, message: SnapshotReady) -> None:
+        """Make the newest sample the one that is shown."""
+        self.state.take(message.snapshot)
+        self._main.show_state()
+        if self.screen is not self._main and hasattr(self.screen, "show_state"):
+            self.screen.show_state()
+
+    # -- the end
+
+    async def action_quit(self) -> None:
+        """End memtui; commands that it runs end with it."""
+        self._leave(0)
+
+    def _ended_by(self, number: int) -> None:
+        self._leave(128 + number)
+
+    def _leave(self, status: int) -> None:
+        self.sampler.stop()
+        self._main.close()
+        if not self.is_headless:
+            leave_at_once(self, status)
+        self.exit(status, return_code=status)

@@ -1,0 +1,85 @@
+"""Help: every key and every column, from the same tables that make them work."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.binding import Binding, BindingType
+
+from memtui.model.fields import FIELDS
+from memtui.render.spans import Line
+from memtui.tui.screens.pages import Page
+
+_NAMES = {
+    "question_mark": "?",
+    "comma": ",",
+    "full_stop": ".",
+    "up": "↑",
+    "down": "↓",
+    "left": "←",
+    "right": "→",
+    "pageup": "PgUp",
+    "pagedown": "PgDn",
+    "home": "Home",
+    "end": "End",
+    "space": "Space",
+}
+_MOUSE = (
+    ("click a row", "put the cursor on it; a click never sends a signal"),
+    ("click a header", "sort by that column; again: the other way round"),
+    ("wheel", "scroll; the cursor stays on its process"),
+    ("click the key bar", "the same as that key"),
+)
+
+
+def key_name(key: str) -> str:
+    """Return a key as keyboards and other tools write it."""
+    if key in _NAMES:
+        return _NAMES[key]
+    if key.startswith(("ctrl+", "alt+")):
+        modifier, letter = key.split("+", 1)
+        return f"{modifier.capitalize()}-{letter.upper() if modifier == 'ctrl' else letter}"
+    return key.upper() if key[:1] == "f" and key[1:].isdigit() else key
+
+
+class HelpScreen(Page):
+    """Every key of the main screen with what it does, then the columns and the bar."""
+
+    HEADING = "memtui: keys, columns, colours"
+
+    def __init__(self, bindings: Sequence[BindingType]) -> None:
+        super().__init__()
+        self._keys = bindings
+
+    def lines(self, width: int) -> list[Line]:
+        """Return keys, mouse, columns, and how to read the quota bar."""
+        out: list[Line] = [[("Keys", "bold")]]
+        for binding in self._keys:
+            if isinstance(binding, Binding):
+                keys = " ".join(key_name(k) for k in binding.key.split(","))
+                out.append([(f"  {keys:<22}", "accent"), (binding.description, "")])
+        out.append([(f"  {'Ctrl-C':<22}", "accent"), ("quit", "")])
+        out += [[], [("Mouse", "bold")]]
+        out += [[(f"  {what:<22}", "accent"), (does, "")] for what, does in _MOUSE]
+        out += [[], [("Columns", "bold")]]
+        out += [[(f"  {f.title:<22}", "accent"), (f.help, "")] for f in FIELDS]
+        out += [[], [("The quota bar", "bold")]]
+        out += [
+            [
+                ("  █ anon ▓ tmpfs/shm ▒ kernel", "calm"),
+                ("  cannot be given back without swap", ""),
+            ],
+            [("  ░ cache", "muted"), (" is given back on demand: it is no danger by itself", "")],
+            [
+                ("  │ peak", "bold"),
+                ("  the most that was ever used;  ┊ memory.high, throttling begins", ""),
+            ],
+            [
+                ("  colour", "accent"),
+                (" follows the hard part: ", ""),
+                ("from 75 %", "warn"),
+                (", ", ""),
+                ("from 90 %", "crit"),
+            ],
+        ]
+        return out

@@ -1,0 +1,176 @@
+"""The signal dialog: its target is frozen from the moment it opens."""
+
+from __future__ import annotations
+
+from typing import ClassVar, NamedTuple
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input, OptionList, Static
+from textual.widgets.option_list import Option
+
+from memtui.services.actions import Target, needs_confirmation
+from memtui.services.signals import Sig, signals
+from memtui.text import elide
+from memtui.tui.widgets.choices import Choices
+from memtui.units import size
+
+_LISTED = 5  # targets named one by one
+
+
+class Signal(NamedTuple):
+    """What to send to whom; `confirmed` where a second yes was asked for and given."""
+
+    targets: list[Target]
+    number: int
+    confirmed: bool
+
+
+class KillDialog(ModalScreen[Signal]):
+    """Names the target, lets its PID be typed over, and takes a signal by list, number or name."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,f10", "leave", "leave", id="kill.leave"),
+        Binding("tab,shift+tab", "other", "PID or signal", id="kill.other", priority=True),
+    ]
+
+    def __init__(self, targets: list[Target]) -> None:
+        super().__init__()
+        self._targets = targets
+        self._signals = signals()
+        self._typed = ""
+        self._asking = False  # the second confirmation
+
+    # -- layout
+
+    def compose(self) -> ComposeResult:
+        """Show the target above the list of signals."""
+        with Vertical(classes="dialog") as box:
+            box.border_title = "Send signal"
+            box.border_subtitle = "Enter send   Tab PID/signal   Esc leave"
+            yield Static(id="target")
+            with Horizontal(classes="row"):
+                yield Static("PID ")
+                yield Input(str(self._targets[0].pid), restrict=r"\d{0,9}", id="pid")
+                yield Static(id="facts")
+            yield Static(id="problem", classes="problem")
+            yield Choices(*(self._option(s) for s in self._signals))
+
+    @staticmethod
+    def _option(sig: Sig) -> Option:
+        return Option(Content.assemble((f"{sig.number:>3} ", "bold"), sig.name), id=str(sig.number))
+
+    def on_mount(self) -> None:
+        """Start at SIGTERM, the first of the list."""
+        many = len(self._targets) > 1
+        self.query_one("#pid", Input).display = not many
+        self.query_one(".row Static").display = not many
+        options = self.query_one(OptionList)
+        options.highlighted = 0
+        options.focus()
+        self._show_target()
+
+    def _show_target(self) -> None:
+        width = max(20, min(68, self.app.size.width - 8))
+        lines = [Content.styled(elide(t.command, width), "bold") for t in self._targets[:_LISTED]]
+        if len(self._targets) > _LISTED:
+            lines.append(Content(f"and {len(self._targets) - _LISTED} more"))
+        self.query_one("#target", Static).update(Content("\n").join(lines))
+        self.query_one("#facts", Static).update(Content(self._facts()))
+        refusals = [t.refusal.text for t in self._targets if t.refusal is not None]
+        self._problem(refusals[0] if refusals else "")
+
+    def _facts(self) -> str:
+        if len(self._targets) > 1:
+            return f"{len(self._targets)} processes, RES {size(sum(t.rss for t in self._targets))}"
+        target = self._targets[0]
+        return f"  user {target.user}   RES {size(target.rss)}"
+
+    def _problem(self, sentence: str) -> None:
+        problem = self.query_one("#problem", Static)
+        problem.update(Content(sentence))
+        problem.display = bool(sentence)
+
+    # -- typing
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Take the PID that was typed over: whoever has it now is the target, and is named."""
+        if not event.value or int(event.value) == self._targets[0].pid:
+            return
+        self._close_targets()
+        self._targets = [Target.open_pid(int(event.value))]
+        self._asking = False
+        self._show_target()
+
+    def on_key(self, event: events.Key) -> None:
+        """Choose a signal by typing its number or name; `y` is the second confirmation."""
+        if self._asking:
+            if event.character in ("y", "Y"):
+                self._finish(confirmed=True)
+            event.stop()
+            return
+        if self.focused is self.query_one("#pid") or not event.character:
+            self._typed = ""
+        elif event.character.isalnum():
+            self._typed += event.character.upper()
+            self._highlight()
+            event.stop()
+
+    def _highlight(self) -> None:
+        """Highlight what was typed; a letter that fits nothing begins anew."""
+        for word in (self._typed, self._typed[-1:]):
+            for i, sig in enumerate(self._signals):
+                names = (str(sig.number), sig.name, sig.name.removeprefix("SIG"))
+                exact = word == str(sig.number)
+                if exact or (not word.isdecimal() and any(n.startswith(word) for n in names)):
+                    self._typed = word
+                    self.query_one(OptionList).highlighted = i
+                    return
+
+    def action_other(self) -> None:
+        """Go from the list to the PID, and back."""
+        pid = self.query_one("#pid", Input)
+        if self.focused is pid or not pid.display:
+            self.query_one(OptionList).focus()
+        else:
+            pid.focus()
+
+    # -- the end
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Send, by Enter; a click only chooses."""
+        self._send()
+
+    def on_input_submitted(self) -> None:
+        """Send, by Enter in the PID."""
+        self._send()
+
+    def _send(self) -> None:
+        why = [w for t in self._targets if (w := needs_confirmation(t)) is not None]
+        if why:
+            self._asking = True
+            name = self._chosen().name
+            self._problem(f"{why[0]}. Press y to send {name} all the same, Esc to leave.")
+            self.query_one(OptionList).focus()
+            return
+        self._finish(confirmed=False)
+
+    def _chosen(self) -> Sig:
+        at = self.query_one(OptionList).highlighted
+        return self._signals[at or 0]
+
+    def _finish(self, confirmed: bool) -> None:
+        self.dismiss(Signal(self._targets, self._chosen().number, confirmed))
+
+    def action_leave(self) -> None:
+        """Send nothing."""
+        self._close_targets()
+        self.dismiss(None)
+
+    def _close_targets(self) -> None:
+        for target in self._targets:
+            target.close()

@@ -1,0 +1,284 @@
+"""The main screen: quota, processes, OOM events, the last two minutes, and the keys."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import Static
+
+from memtui.model.query import Order
+from memtui.render.events import events_panel, graph_panel
+from memtui.render.frame import (
+    MIN_HEIGHT,
+    MIN_WIDTH,
+    Geometry,
+    geometry,
+    graph_title,
+    key_at,
+    keys_line,
+    title_line,
+)
+from memtui.render.quota import quota_lines
+from memtui.services.jobs import Jobs
+from memtui.tui.acting import Acting
+from memtui.tui.state import State
+from memtui.tui.widgets.lines import Lines
+from memtui.tui.widgets.table import ProcessTable
+
+if TYPE_CHECKING:
+    from memtui.tui.app import MemtuiApp
+
+_SAID_S = 8.0  # seconds that a message stands in place of the key bar
+
+
+class KeyBar(Lines):
+    """The function-key bar; a click on a label is that key."""
+
+    def on_click(self, event: events.Click) -> None:
+        """Do what the label clicked says."""
+        if action := key_at(event.x):
+            self.screen.call_later(self.screen.run_action, action)
+
+
+class MainScreen(Screen[None]):
+    """Everything at one look. Draws the state; computes nothing itself."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("M", "sort('rss')", "by memory", id="sort.memory"),
+        Binding("P", "sort('cpu')", "by CPU", id="sort.cpu"),
+        Binding("T", "sort('time')", "by time", id="sort.time"),
+        Binding("N", "sort('pid')", "by PID", id="sort.pid"),
+        Binding("I,R", "invert", "invert the order", id="sort.invert"),
+        Binding(
+            "f6,<,>,comma,full_stop", "sort_menu", "choose the column to sort by", id="sort.menu"
+        ),
+        Binding("up,ctrl+p,alt+k", "move(-1)", "one process up", id="move.up"),
+        Binding("down,ctrl+n,alt+j", "move(1)", "one process down", id="move.down"),
+        Binding("pageup", "page(-1)", "one page up", id="move.page_up"),
+        Binding("pagedown", "page(1)", "one page down", id="move.page_down"),
+        Binding("home", "first", "first process", id="move.first"),
+        Binding("end", "last", "last process", id="move.last"),
+        Binding("left,alt+h", "pan(-8)", "command line to the left", id="move.left"),
+        Binding("right,alt+l", "pan(8)", "command line to the right", id="move.right"),
+        Binding("space", "tag", "tag the process, move down, refresh at once", id="tag"),
+        Binding("U", "untag", "untag all", id="untag"),
+        Binding("k,f9", "kill", "send a signal to the process, or to all tagged", id="kill"),
+        Binding("r", "run", "run a command under a memory limit", id="run"),
+        Binding("j", "toggle_job", "output of the command that runs / graph", id="job"),
+        Binding("g", "charts", "charts", id="charts"),
+        Binding("o", "oom", "all OOM events", id="oom"),
+        Binding("i", "limits", "every limit, and the file that says so", id="limits"),
+        Binding("f1,h,question_mark", "help", "help", id="help"),
+        Binding("ctrl+l", "redraw", "draw the screen anew", id="redraw"),
+        Binding("q,f10", "app.quit", "quit", id="quit"),
+    ]
+
+    def __init__(self, state: State, order: Order, jobs: Jobs) -> None:
+        super().__init__()
+        self.state = state
+        self.table = ProcessTable(state.snapshot.procs, order, state.view)
+        self.acting = Acting(self, jobs)
+        self._title = Lines(id="title")
+        self._quota = Lines(id="quota")
+        self._events = Lines(id="events")
+        self._graph = Lines(id="graph")
+        self._keys = KeyBar(id="keys")
+        self._small = Static("", id="small")
+        self._geometry: Geometry | None = None
+        self._said: tuple[str, str, float] | None = None
+
+    @property
+    def memtui(self) -> MemtuiApp:
+        """The app, by its own type."""
+        return cast("MemtuiApp", self.app)
+
+    def compose(self) -> ComposeResult:
+        """Lay out the parts; their heights follow the terminal's size."""
+        yield self._title
+        yield self._quota
+        yield self.table
+        with Horizontal(id="bottom"):
+            yield self._events
+            yield self._graph
+        yield self._keys
+        yield self._small
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Give every part its height anew."""
+        width, height = event.size
+        small = width < MIN_WIDTH or height < MIN_HEIGHT
+        self.set_class(small, "-small")
+        if small:
+            text = f"memtui needs {MIN_WIDTH}x{MIN_HEIGHT}, this is {width}x{height}"
+            self._small.update(Content(text))
+            return
+        g = self._geometry = geometry(width, height)
+        self._quota.styles.height = g.quota
+        self.query_one("#bottom").styles.height = g.bottom
+        self._events.styles.width = g.left
+        self._graph.styles.width = g.right
+        self.call_after_refresh(self.show_state)
+
+    def on_screen_resume(self) -> None:
+        """Draw what happened while another screen stood before this one."""
+        self.show_state()
+
+    # -- drawing
+
+    def show_state(self) -> None:
+        """Draw the state; parts that say what they said before cost nothing."""
+        if self._geometry is None or self.app.screen is not self:
+            self.acting.check()
+            return
+        state, width = self.state, self.size.width
+        with self.app.batch_update():
+            title = title_line(state.snapshot, state.kills, state.earlier_kills, width)
+            self._title.show([title])
+            self._quota.show(quota_lines(state.snapshot.quota, width, self._geometry.quota))
+            self.table.jobs = self.acting.job_pids()
+            self.table.set_procs(state.snapshot.procs, state.view)
+            self._show_bottom(self._geometry)
+            self._show_keys()
+        self.acting.check()
+
+    def _show_bottom(self, g: Geometry) -> None:
+        if not g.bottom:
+            return
+        state = self.state
+        quota = state.snapshot.quota
+        self._events.show(events_panel(state.events, quota, state.kills, g.left, g.bottom))
+        if not g.right:
+            return
+        panel = self.acting.job_panel(g.right, g.bottom)
+        if panel is None:
+            values = state.recent.grid(2 * (g.right - 2))
+            panel = graph_panel(values, state.limit, graph_title(), g.right, g.bottom)
+        self._graph.show(panel)
+
+    def _show_keys(self) -> None:
+        if self._said is not None and time.monotonic() > self._said[2]:
+            self._said = None
+        if self._said is None:
+            self._keys.show([keys_line(self.size.width)])
+        else:
+            text, role, _ = self._said
+            self._keys.show([[(" " + text, role)]])
+
+    def say(self, text: str, role: str = "accent") -> None:
+        """Show one sentence in place of the key bar for some seconds, or until the next key."""
+        self._said = text, role, time.monotonic() + _SAID_S
+        if self.is_mounted:
+            self._show_keys()
+
+    def on_key(self) -> None:
+        """Let the key bar come back."""
+        if self._said is not None:
+            self._said = None
+            self._show_keys()
+
+    def close(self) -> None:
+        """End what this screen started: commands run under a limit."""
+        self.acting.close()
+
+    # -- actions
+
+    def action_sort(self, key: str) -> None:
+        """Sort by a column, in its natural direction."""
+        self.table.set_order(Order(key))
+
+    def on_process_table_header_clicked(self, message: ProcessTable.HeaderClicked) -> None:
+        """Sort by the header clicked; again inverts."""
+        self.table.set_order(self.table.order.by(message.key))
+
+    def action_invert(self) -> None:
+        """Turn the order round."""
+        order = self.table.order
+        self.table.set_order(order._replace(inverted=not order.inverted))
+
+    def action_sort_menu(self) -> None:
+        """Choose the column from a list."""
+        from memtui.tui.screens.sort import SortMenu
+
+        def chosen(key: str | None) -> None:
+            if key is not None:
+                self.table.set_order(Order(key))
+
+        self.app.push_screen(SortMenu(self.table.order), chosen)
+
+    def action_move(self, rows: int) -> None:
+        """Move the cursor."""
+        self.table.move(rows)
+
+    def action_page(self, pages: int) -> None:
+        """Move the cursor by pages."""
+        self.table.move(pages * self.table.page)
+
+    def action_first(self) -> None:
+        """Go to the first process."""
+        self.table.move_to(0)
+
+    def action_last(self) -> None:
+        """Go to the last process."""
+        self.table.move_to(len(self.table.rows))
+
+    def action_pan(self, cells: int) -> None:
+        """Scroll the command lines sideways."""
+        self.table.pan(cells)
+
+    def action_tag(self) -> None:
+        """Tag the process, move down, and sample at once."""
+        self.table.tag()
+        self.memtui.sampler.refresh()
+
+    def action_untag(self) -> None:
+        """Untag all."""
+        self.table.tagged.clear()
+        self.table.draw()
+
+    def action_redraw(self) -> None:
+        """Draw everything anew and sample at once."""
+        self.refresh(layout=True)
+        self.memtui.sampler.refresh()
+
+    def action_kill(self) -> None:
+        """Open the dialog that sends a signal."""
+        self.acting.kill()
+
+    def action_run(self) -> None:
+        """Open the dialog that runs a command under a limit."""
+        self.acting.run()
+
+    def action_toggle_job(self) -> None:
+        """Show the graph in place of the command's output, or the reverse."""
+        self.acting.toggle_panel()
+
+    def action_charts(self) -> None:
+        """Open the charts; plotext is imported only now."""
+        from memtui.tui.screens.charts import ChartsScreen
+
+        self.app.push_screen(ChartsScreen(self.state))
+
+    def action_oom(self) -> None:
+        """Show every OOM event in full."""
+        from memtui.tui.screens.pages import OomScreen
+
+        self.app.push_screen(OomScreen(self.state))
+
+    def action_limits(self) -> None:
+        """Show every level's limit and the file it comes from."""
+        from memtui.tui.screens.pages import LimitsScreen
+
+        self.app.push_screen(LimitsScreen(self.state))
+
+    def action_help(self) -> None:
+        """Show every key and column."""
+        from memtui.tui.screens.help import HelpScreen
+
+        self.app.push_screen(HelpScreen(self.BINDINGS))

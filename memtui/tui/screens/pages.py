@@ -1,0 +1,145 @@
+"""Full-screen pages of text: OOM events, limits."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.screen import Screen
+from textual.style import Style
+from textual.widgets import Static
+
+from memtui.model.victims import OomEvent, Victim, describe
+from memtui.render.events import clock, watched
+from memtui.render.levels import limit_lines
+from memtui.render.spans import Line, fitted
+from memtui.tui.state import State
+from memtui.tui.theme import styles_of
+from memtui.tui.widgets.lines import Lines
+from memtui.units import duration, size
+
+
+class Page(Screen[None]):
+    """A titled page that scrolls; any of the usual keys leaves it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,f10,enter", "leave", "leave", id="page.leave"),
+        Binding("up,k", "by(-1)", "up", id="page.up"),
+        Binding("down,j", "by(1)", "down", id="page.down"),
+        Binding("pageup", "by_page(-1)", "page up", id="page.page_up"),
+        Binding("pagedown,space", "by_page(1)", "page down", id="page.page_down"),
+        Binding("home", "go(False)", "top", id="page.top"),
+        Binding("end", "go(True)", "bottom", id="page.bottom"),
+    ]
+    HEADING = ""
+
+    def __init__(self) -> None:
+        super().__init__(classes="page")
+
+    def compose(self) -> ComposeResult:
+        """Put the text between a title and the keys."""
+        yield Lines(id="page-title")
+        with VerticalScroll(can_focus=False):
+            yield Static(id="page-text")
+        yield Lines(id="page-keys")
+
+    def on_resize(self) -> None:
+        """Draw for the new width."""
+        self.call_after_refresh(self.show_state)
+
+    def show_state(self) -> None:
+        """Draw the page from the state as it is now."""
+        width = self.size.width
+        self.query_one("#page-title", Lines).show([[(f" {self.HEADING}", "accent")]])
+        keys: Line = [(" Esc", "key"), (" back   ", "label"), ("↑ ↓", "key"), (" scroll", "label")]
+        self.query_one("#page-keys", Lines).show([fitted(keys, width, "label")])
+        text = self._content(self.lines(max(20, width - 3)))
+        self.query_one("#page-text", Static).update(text)
+
+    def lines(self, width: int) -> list[Line]:
+        """Return the page's text."""
+        return []
+
+    def _content(self, lines: list[Line]) -> Content:
+        styles, theme = styles_of(self.app).normal, self.app.ansi_theme
+        parts: list[Content] = []
+        for line in lines:
+            spans = (
+                Content.styled(t, Style.from_rich_style(styles[role], theme)) for t, role in line
+            )
+            parts.append(Content("").join(spans))
+        return Content("\n").join(parts)
+
+    def action_leave(self) -> None:
+        """Go back to the main screen."""
+        self.dismiss(None)
+
+    def action_by(self, rows: int) -> None:
+        """Scroll by lines."""
+        self.query_one(VerticalScroll).scroll_relative(y=rows, animate=False)
+
+    def action_by_page(self, pages: int) -> None:
+        """Scroll by pages."""
+        scroll = self.query_one(VerticalScroll)
+        scroll.scroll_relative(y=pages * max(1, scroll.size.height - 1), animate=False)
+
+    def action_go(self, down: bool) -> None:
+        """Scroll to the top or the bottom."""
+        scroll = self.query_one(VerticalScroll)
+        scroll.scroll_to(y=scroll.max_scroll_y if down else 0, animate=False)
+
+
+def _victim(victim: Victim, head: str, role: str, tail: str = "") -> Line:
+    facts = f"    {head} {victim.pid:>7} {victim.user:<8} {size(victim.rss):>6}  "
+    return [(facts, "muted"), (victim.command, role), (tail, "muted")]
+
+
+def _event(event: OomEvent) -> list[Line]:
+    when = "before memtui started" if event.before_start else clock(event.time)
+    role = "muted" if event.before_start else "crit"
+    out: list[Line] = [[("■ ", role), (when, "bold"), ("  " + describe(event), "")]]
+    for victim in event.victims:
+        seen = duration(max(0.0, event.time - victim.last_seen))
+        out.append(_victim(victim, "probably", "bold", f"  last seen {seen} before"))
+    out += [_victim(other, "vanished then", "muted") for other in event.others]
+    return [*out, []]
+
+
+class OomScreen(Page):
+    """Every OOM event, newest first, with all that vanished then."""
+
+    HEADING = "OOM events"
+
+    def __init__(self, state: State) -> None:
+        super().__init__()
+        self._state = state
+
+    def lines(self, width: int) -> list[Line]:
+        """Return each event, its likely victims, and what else vanished."""
+        state = self._state
+        out: list[Line] = []
+        for event in state.events:
+            out += _event(event)
+        if not out:
+            out.append([("No OOM kill is known.", "bold")])
+        out.append([(watched(state.snapshot.quota), "muted")])
+        text = "The counters say only how many. Who it was is inferred from what vanished then."
+        out.append([(text, "muted")])
+        return out
+
+
+class LimitsScreen(Page):
+    """Every level's limit and usage, and which file says so."""
+
+    HEADING = "Limits"
+
+    def __init__(self, state: State) -> None:
+        super().__init__()
+        self._state = state
+
+    def lines(self, width: int) -> list[Line]:
+        """Return the limits of every visible level, our own first."""
+        return limit_lines(self._state.snapshot.quota)

@@ -1,0 +1,66 @@
+"""What the TUI knows: the newest snapshot, and what it remembers of those before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from memtui.model.series import Recent, Series
+from memtui.model.snapshot import Snapshot
+from memtui.model.victims import OomEvent
+from memtui.render.rows import View
+
+
+class State:
+    """Changed only by the UI thread, by `take` and `saw`."""
+
+    def __init__(self, snapshot: Snapshot, uid: int | None) -> None:
+        self.snapshot = snapshot
+        self.series = Series()
+        self.recent = Recent()
+        self._uid = uid
+        self._events: dict[int, OomEvent] = {}
+
+    @property
+    def limit(self) -> int | None:
+        """The limit that binds, in bytes."""
+        binding = self.snapshot.quota.binding
+        return binding.bytes if binding else None
+
+    @property
+    def usage(self) -> int | None:
+        """The usage of the level that binds, in bytes."""
+        binding = self.snapshot.quota.binding
+        return binding.usage if binding else None
+
+    @property
+    def view(self) -> View:
+        """What rows depend on beside their process."""
+        return View(self.limit, self._uid)
+
+    @property
+    def events(self) -> list[OomEvent]:
+        """OOM events, newest first; those from before memtui started last."""
+        return sorted(
+            self._events.values(), key=lambda e: (not e.before_start, e.time), reverse=True
+        )
+
+    @property
+    def kills(self) -> int:
+        """Kills counted since memtui started, at our levels (not elsewhere on the machine)."""
+        return sum(e.count for e in self._events.values() if not e.before_start and e.ours)
+
+    @property
+    def earlier_kills(self) -> int:
+        """Kills at our levels that the counters held when memtui started."""
+        return sum(e.count for e in self._events.values() if e.before_start and e.ours)
+
+    def take(self, snapshot: Snapshot) -> None:
+        """Make `snapshot` the present one and remember its numbers."""
+        self.snapshot = snapshot
+        self.series.add(snapshot)
+        self.recent.add(snapshot.mono, self.usage)
+
+    def saw(self, events: Sequence[OomEvent]) -> None:
+        """Remember events; one with a known id replaces what was told before."""
+        for event in events:
+            self._events[event.id] = event

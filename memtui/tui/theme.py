@@ -1,0 +1,100 @@
+"""Themes, and the Rich styles that the roles of `render` have in the theme of the moment."""
+
+from __future__ import annotations
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.app import App
+from textual.strip import Strip
+from textual.theme import Theme
+
+from memtui.render.palette import DARK, LIGHT, Palette, looks
+from memtui.render.spans import Line
+
+
+def _theme(name: str, p: Palette, dark: bool) -> Theme:
+    return Theme(
+        name=name,
+        primary=p.calm,
+        secondary=p.calm,
+        accent=p.calm,
+        warning=p.warn,
+        error=p.crit,
+        success=p.calm,
+        foreground=p.foreground,
+        background=p.background,
+        surface=p.surface,
+        panel=p.track,
+        dark=dark,
+    )
+
+
+THEMES = (_theme("memtui-dark", DARK, True), _theme("memtui-light", LIGHT, False))
+_OWN = {"memtui-dark": DARK, "memtui-light": LIGHT}
+_ANSI = Palette(
+    background="default",
+    foreground="default",
+    muted="bright_black",
+    calm="blue",
+    warn="yellow",
+    crit="red",
+    track="default",
+    surface="default",
+    selection="blue",
+)
+
+
+def palette_of(theme: Theme, variables: dict[str, str], no_color: bool) -> Palette:
+    """Return the palette for a theme: surfaces are the theme's, levels are always ours."""
+    if theme.ansi:
+        palette = _ANSI
+    elif theme.name in _OWN:
+        palette = _OWN[theme.name]
+    else:
+        ours = DARK if theme.dark else LIGHT
+        palette = ours._replace(
+            background=variables.get("background", ours.background),
+            foreground=variables.get("foreground", ours.foreground),
+            surface=variables.get("surface", ours.surface),
+            track=variables.get("panel", ours.track),
+        )
+    return palette._replace(mono=no_color)
+
+
+class Styles:
+    """Rich styles by role, for ordinary lines and for the selected one."""
+
+    def __init__(self, palette: Palette) -> None:
+        table = looks(palette)
+        mono = palette.mono
+        ground = Style() if mono else Style(color=palette.foreground, bgcolor=palette.background)
+        self.normal = {
+            role: ground
+            + Style(
+                color=look.fg or None,
+                bgcolor=look.bg or None,
+                bold=look.bold,
+                reverse=look.reverse or None,
+            )
+            for role, look in table.items()
+        }
+        chosen = Style(reverse=True) if mono else ground + Style(bgcolor=palette.selection)
+        # colours inside the selected row are switched off so that its text stays readable
+        self.selected = {role: chosen + Style(bold=look.bold) for role, look in table.items()}
+
+    def strip(self, line: Line, width: int, selected: bool = False) -> Strip:
+        """Return a line of exactly `width` cells, ready to draw."""
+        table = self.selected if selected else self.normal
+        return Strip([Segment(text, table[role]) for text, role in line], width)
+
+
+_cache: dict[tuple[str, bool], Styles] = {}
+
+
+def styles_of(app: App[object]) -> Styles:
+    """Return the styles of the app's present theme."""
+    key = app.theme, app.no_color
+    if key not in _cache:
+        palette = palette_of(app.current_theme, app.theme_variables, app.no_color)
+        _cache[key] = Styles(palette)
+    return _cache[key]
