@@ -140,7 +140,9 @@ def _rest(quota: Quota) -> Iterator[str]:
     yield f"OOM events:  {', '.join(told) or 'no counter is visible'}"
     if quota.host_oom_kill is not None:
         yield f"             {quota.host_oom_kill} killed on the whole machine since it started"
-    if quota.swap_limit is not None:
+    if quota.swap_limit == 0:
+        yield "swap:        none may be used"
+    elif quota.swap_limit is not None:
         yield f"swap:        {size_long(quota.swap_usage)} of {size_long(quota.swap_limit)}"
     if quota.pressure.scope is not None:
         some, full = quota.pressure.some_avg10, quota.pressure.full_avg10
