@@ -6,6 +6,7 @@ that it does not need: no argparse, no subcommand.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -20,6 +21,7 @@ SUBCOMMANDS = {
 
 def main(argv: list[str] | None = None) -> int:
     """Run memtui with `argv` (sys.argv[1:] where None); return the exit status."""
+    gc.disable()  # imports make only objects that stay; who runs for long enables it again
     args = sys.argv[1:] if argv is None else argv
     try:
         if args and args[0] in SUBCOMMANDS:

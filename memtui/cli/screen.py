@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import os
 import sys
 import termios
@@ -95,7 +94,6 @@ def main(opts: Options) -> int:
     """Show the TUI until the user quits; return the exit status."""
     if not (os.isatty(0) and os.isatty(_TTY)):
         raise UsageError("needs a terminal on stdin and stderr; `memtui ps` prints one table")
-    gc.disable()  # importing makes only objects that stay
     sampler = Sampler(Roots(opts.root), opts.delay_s, opts.cgroup)
     with _quiet_terminal():
         first = _paint(sampler, opts)

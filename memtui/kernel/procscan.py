@@ -58,10 +58,10 @@ def biggest(roots: Roots, count: int) -> tuple[list[Reading], int]:
     Reads one statm per process and the rest only of those returned: the quickest true look.
     """
     names = procfs.list_pids(roots)
-    sizes: list[tuple[int, str]] = []
+    sizes = []
     for name in names:
         with contextlib.suppress(KernelError):
-            sizes.append((procfs.read_statm(roots, name).rss, name))
+            sizes.append((procfs.read_rss_pages(roots, name), name))
     sizes.sort(reverse=True)
     readings = []
     for _, name in sizes[:count]:

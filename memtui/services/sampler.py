@@ -5,19 +5,22 @@ from __future__ import annotations
 import resource
 import threading
 import time
-from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from memtui.kernel import procfs
 from memtui.kernel.procscan import KEPT_BYTES, ProcScan, biggest
 from memtui.kernel.roots import LIVE, Roots
 from memtui.model.snapshot import Proc, Quota, Snapshot
-from memtui.model.victims import OomEvent
 from memtui.services.identify import Identify
-from memtui.services.oomwatch import OomWatch
 from memtui.services.quota import QuotaSource
 
-Listener = Callable[[Snapshot, Sequence[OomEvent]], None]
-"""Told of every tick, in the sampler's thread: the snapshot, and the OOM events that are new."""
+if TYPE_CHECKING:  # what only the running thread needs would cost the first frame time
+    from collections.abc import Callable, Sequence
+
+    from memtui.model.victims import OomEvent
+    from memtui.services.oomwatch import OomWatch
+
+    Listener = Callable[[Snapshot, Sequence[OomEvent]], None]
 
 _KEPT_SHARE = 100  # kept descriptors may cost 1/100 of the limit in kernel memory
 _SPARE_FDS = 200  # left to the screen, to jobs and to everybody else
@@ -135,7 +138,7 @@ class Sampler:
         self._untold: list[OomEvent] = []
         self._also: tuple[Callable[[], None], ...] = ()
         self._quota = QuotaSource(roots, cgroup)
-        self._oom = OomWatch(roots, cgroup)
+        self._cgroup = cgroup
         self._processes: Processes | None = None
         self._wake = threading.Event()
         self._stop = False
@@ -165,7 +168,10 @@ class Sampler:
         self._thread.start()
 
     def listen(self, listener: Listener) -> None:
-        """Tell `listener` of every tick from now on."""
+        """Tell `listener` of every tick from now on, in the sampler's thread.
+
+        It gets the snapshot, and the OOM events that are new or known better.
+        """
         self._listener = listener
 
     def also(self, work: Callable[[], None]) -> None:
@@ -191,18 +197,21 @@ class Sampler:
         )
 
     def _run(self) -> None:
-        self._untold = self._oom.start()
+        from memtui.services.oomwatch import OomWatch
+
+        oom = OomWatch(self.roots, self._cgroup)
+        self._untold = oom.start()
         due = time.monotonic()
         while not self._stop:
             self._wake.clear()
-            self._tick()
+            self._tick(oom)
             due = max(due + self.delay_s, time.monotonic())
             if self._wake.wait(due - time.monotonic()):
                 due = time.monotonic()
 
-    def _tick(self) -> None:
+    def _tick(self, oom: OomWatch) -> None:
         snapshot = self.sample()
-        self._untold += self._oom.observe(snapshot.time, snapshot.procs, snapshot.quota)
+        self._untold += oom.observe(snapshot.time, snapshot.procs, snapshot.quota)
         for work in self._also:
             work()
         self.latest = snapshot
