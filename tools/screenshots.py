@@ -42,9 +42,8 @@ mount -t proc proc /proc; hostname quota 2>/dev/null
 echo 0 >"$1" || exit 125; shift
 job() {{ PYTHONHOME={home} exec -a python3 "$0" $1; }}
 for each in {jobs}; do job "$each" & sleep 0.4; done
-(job "{victim}") 2>/dev/null
-job "{growing}" & sleep 1
-clear; exec "$@"
+(sleep 6; (job "{victim}") 2>/dev/null; sleep 1; job "{growing}") &
+exec "$@"
 """
 
 
@@ -56,29 +55,29 @@ class Scene(NamedTuple):
     rows: int
     keys: Sequence[str] = ()
     wait: str = ""
-    settle_s: float = 2.0  # for the screen to have a history to show
+    history_s: float = 14.0  # before the keys: long enough for the kill, and for a graph
     options: Sequence[str] = ()
 
 
 SCENES = (
-    Scene("main-120x40", 120, 40, settle_s=20),
-    Scene("main-80x24", 80, 24, settle_s=8),
-    Scene("main-200x60", 200, 60, settle_s=20),
+    Scene("main-120x40", 120, 40, history_s=40),
+    Scene("main-80x24", 80, 24),
+    Scene("main-200x60", 200, 60, history_s=60),
     Scene("kill-120x40", 120, 40, ("F9",), "SIGTERM"),
     Scene("oom-120x40", 120, 40, ("o",), "join_tables"),
-    Scene("charts-120x40", 120, 40, ("g",), settle_s=20),
+    Scene("charts-120x40", 120, 40, ("g",), history_s=40),
     Scene("help-120x40", 120, 40, ("F1",)),
 )
 
 
 def shoot(term: Terminal, scene: Scene, out: Path, title: str) -> Path:
     """Press the scene's keys, wait for what it promises, and write the picture."""
+    time.sleep(scene.history_s)
     for key in scene.keys:
         term.send(key)
-        time.sleep(0.3)
+        time.sleep(0.5)
     if scene.wait:
         term.wait_for(scene.wait, 30)
-    time.sleep(scene.settle_s)
     path = out / f"{scene.name}.png"
     render_png(term.cells(), path, title)
     return path
@@ -119,9 +118,8 @@ def scenes(names: Sequence[str], out: Path) -> None:
 def any_program(line: str, size: str, keys: Sequence[str], path: Path) -> None:
     """Picture a program of the caller's choice."""
     cols, rows = map(int, size.split("x"))
-    scene = Scene(path.stem, cols, rows, keys)
+    scene = Scene(path.stem, cols, rows, keys, history_s=3)
     with Terminal(shlex.split(line), cols, rows) as term:
-        time.sleep(scene.settle_s)
         print(shoot(term, scene, path.parent, shlex.split(line)[0]))
 
 

@@ -16,6 +16,7 @@ from tests.support.procs import (
     HANDLING,
     IGNORING,
     NO_PIDFD,
+    require,
     row,
     run_python,
     sleeper,
@@ -108,10 +109,8 @@ print(os.waitpid(second, 0)[1])
 @pytest.mark.parametrize("held", ["held", "by-number"])
 def test_a_reused_pid_is_never_hit(held: str) -> None:
     line = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
-    if shutil.which("unshare") is None or subprocess.run([*line, "true"], check=False).returncode:
-        if os.environ.get("CI"):
-            pytest.fail("CI must not skip this: needs root and unshare")
-        pytest.skip("needs root and unshare, for a PID namespace")
+    usable = shutil.which("unshare") and not subprocess.run([*line, "true"]).returncode
+    require(bool(usable), "needs root and unshare, for a PID namespace")
     code = REUSE if held == "held" else NO_PIDFD + REUSE
     done = subprocess.run(
         [*line, sys.executable, "-c", code, held], capture_output=True, text=True, timeout=60
@@ -145,10 +144,7 @@ with Target.open(row(int(sys.argv[1]))) as target:
 
 
 def test_another_users_process_is_refused_with_who_could() -> None:
-    if os.geteuid() != 0:
-        if os.environ.get("CI"):
-            pytest.fail("CI must not skip this: needs root")
-        pytest.skip("needs root, to become another user")
+    require(os.geteuid() == 0, "needs root, to become another user")
     with sleeper() as process:
         text = run_python(NOBODY, str(process.pid))
         who = f"python3 {process.pid}"
