@@ -14,18 +14,9 @@ from memtui.model.victims import (
     home,
     name_victims,
 )
+from tests.support.made import proc
 
-MIB = 1 << 20
 EVENT = OomEvent(1, 100.0, 1, "/a/b", "cgroup", False)
-
-
-def proc(pid: int, mib: float = 1, cgroup: str | None = "/a/b", **more: object) -> Proc:
-    made = Proc(
-        pid=pid, start=pid * 10, ppid=1, uid=0, user="root", state="S", threads=1, nice=0,
-        kernel_thread=False, virt=0, rss=int(mib * MIB), shr=0, cpu_time=0.0, cpu_pct=None,
-        majflt=0, comm=b"python3", argv=b"", name="python3", command="python3 x.py", cgroup=cgroup,
-    )  # fmt: skip
-    return made._replace(**more)  # type: ignore[arg-type]
 
 
 def gone(*procs: Proc, missed: float = 100.0) -> list[Departed]:
