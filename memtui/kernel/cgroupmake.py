@@ -16,7 +16,7 @@ from memtui.kernel.cgroup import find_place
 from memtui.kernel.errors import Gone, KernelError, Malformed, classify
 from memtui.kernel.roots import LIVE, Roots, read_bytes, read_optional
 
-_V1_NONE = 1 << 62  # "no limit" is 2**63 - PAGE on v1
+_PAGE = os.sysconf("SC_PAGE_SIZE")
 _CHARGE_SLACK = 256 << 10  # the kernel charges in batches per CPU: the peak ends that much short
 _PAUSE_S = 0.005
 
@@ -98,7 +98,7 @@ def _set(path: str, limit: int) -> int:
     """Write a limit; return what the kernel made of it (whole pages)."""
     _write(path, str(limit))
     got = _number(path)
-    if got is None or got >= _V1_NONE or got > limit:
+    if got is None or not limit - _PAGE < got <= limit:
         raise Malformed(path, f"reads {got} after {limit} was written")
     return got
 

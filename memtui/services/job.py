@@ -33,8 +33,7 @@ class Job:
         self.command = safe(command)
         self.started = time.time()  # seconds since the epoch
         self._begun = time.monotonic()
-        self.pid, fd = launch_shell(self._limiter, command)
-        self.limit = self._limiter.confirm(self.pid)
+        self.pid, fd, self.limit = launch_shell(self._limiter, command)
         self.method = self._limiter.method
         self.method_line = chosen.describe()
         self._output = Output(fd, self._look)

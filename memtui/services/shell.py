@@ -10,6 +10,7 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from memtui.services.launch import NOT_ENTERED, NotStarted
 from memtui.services.limiter import Limiter
@@ -83,10 +84,27 @@ def _spawn(limiter: Limiter, command: str, ends: tuple[int, int, int]) -> int:
     )
 
 
-def launch_shell(limiter: Limiter, command: str) -> tuple[int, int]:
-    """Start `/bin/sh -c command` under the prepared `limiter`: (pid, pipe with its output).
+class Spawned(NamedTuple):
+    """A shell command that runs in the background."""
 
-    The caller owns both: it must reap the one and close the other. Raises NotStarted, or
+    pid: int
+    output: int  # pipe with its stdout and stderr
+    limit: int  # bytes, as read back from the kernel
+
+
+def _handshake(limiter: Limiter, pid: int, tell: int, go: int) -> int:
+    """Let the command run once the limit on it was read back; return that limit."""
+    if os.read(tell, 8) != b"+\n":
+        raise NotStarted(NOT_ENTERED, "the command could not be put under its limit")
+    limit = limiter.confirm(pid)
+    os.write(go, b"g\n")
+    return limit
+
+
+def launch_shell(limiter: Limiter, command: str) -> Spawned:
+    """Start `/bin/sh -c command` under the prepared `limiter`.
+
+    The caller must reap the process and close the pipe. Raises NotStarted, or
     Unavailable when the limit could not be read back; then no child is left.
     """
     with _pipes(3) as fds:
@@ -98,17 +116,12 @@ def launch_shell(limiter: Limiter, command: str) -> tuple[int, int]:
         for fd in (out_w, tell_w, wait_r):
             fds.remove(fd)
             os.close(fd)
-        entered = False
         try:
-            if os.read(tell_r, 8) != b"+\n":
-                raise NotStarted(NOT_ENTERED, "the command could not be put under its limit")
-            limiter.confirm(pid)
-            os.write(wait_w, b"g\n")
-            entered = True
-        finally:
-            if not entered:
-                os.close(wait_w)
-                fds.remove(wait_w)
-                os.waitpid(pid, 0)
+            limit = _handshake(limiter, pid, tell_r, wait_w)
+        except BaseException:
+            fds.remove(wait_w)
+            os.close(wait_w)  # the shell reads the end of it, and exits
+            os.waitpid(pid, 0)
+            raise
         fds.remove(out_r)
-        return pid, out_r
+        return Spawned(pid, out_r, limit)

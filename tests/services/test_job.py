@@ -1,0 +1,181 @@
+"""Jobs in the background: started, shown, ended; nothing of them is ever left."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from memtui.model.runlimit import Result
+from memtui.services.job import Job
+from memtui.services.limits import Unavailable
+from memtui.services.output import KEPT, plain_line
+from tests.support.cgroups import MIB, Group
+from tests.support.limited import HOG
+
+Start = Callable[..., Job]
+
+
+@pytest.fixture(params=["cgroup", "data"])
+def start(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
+    """Start jobs by one method; afterwards each is closed and nothing of it is left."""
+    if request.param == "cgroup":
+        group: Group = request.getfixturevalue("v1")
+        monkeypatch.setenv("MEMTUI_CGROUP_BASE", str(group.dir))
+    jobs: list[Job] = []
+    before = set(os.listdir("/proc/self/fd"))
+
+    def begin(command: str, limit: int = 256 * MIB) -> Job:
+        jobs.append(Job.start(command, limit, request.param))
+        return jobs[-1]
+
+    yield begin
+    for job in jobs:
+        job.close()
+        job.close()
+        assert job.pids() == set()
+        with pytest.raises(ChildProcessError):
+            os.waitpid(job.pid, os.WNOHANG)
+    assert set(os.listdir("/proc/self/fd")) - before == set()
+    if request.param == "cgroup":
+        assert [p for p in group.dir.iterdir() if p.is_dir()] == []
+
+
+def wait(job: Job, seconds: float = 30) -> Result:
+    return until(job.poll, seconds)
+
+
+def until(ask: Callable[[], Result | None], seconds: float) -> Result:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if got := ask():
+            return got
+        time.sleep(0.01)
+    raise AssertionError("it did not end")
+
+
+def await_output(job: Job, line: str) -> None:
+    end = time.monotonic() + 20
+    while line not in job.output_tail(100):
+        assert time.monotonic() < end, job.output_tail(100)
+        time.sleep(0.01)
+
+
+def gone(pid: int) -> bool:
+    try:
+        return ") Z " in Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+def test_output_status_and_method_are_told(start: Start) -> None:
+    job = start("echo out; echo err >&2; exit 3")
+    assert job.limit == 256 * MIB
+    assert job.method_line.startswith("limit 256 MiB ")
+    assert abs(job.started - time.time()) < 60
+    result = wait(job)
+    assert (result.status, result.signal, result.exit_status, result.left) == (3, None, 3, 0)
+    assert result.verdict.text == "exited with status 3"
+    assert job.output_tail(10) == ["out", "err"]
+    assert job.output_tail(1) == ["err"]
+    assert job.poll() is result
+    assert job.usage() is None
+
+
+def test_running_job_has_processes_and_usage(start: Start) -> None:
+    job = start("sleep 30 & sleep 30 & echo ready; wait")
+    await_output(job, "ready")
+    assert job.poll() is None
+    assert job.pid in job.pids()
+    assert len(job.pids()) == 3
+    assert 0 < (job.usage() or 0) < 256 * MIB
+    assert (job.peak() or 1) > 0
+
+
+def test_hog_ends_at_its_limit(start: Start) -> None:
+    job = start(f'exec "{sys.executable}" -S -c "{HOG}"', 64 * MIB)
+    result = wait(job)
+    assert "64.0 MiB" in result.verdict.text
+    if job.method == "cgroup":
+        assert (result.signal, result.verdict.kind, result.peak) == (9, "limit", 64 * MIB)
+    else:
+        assert (result.status, result.verdict.kind) == (1, "probably-limit")
+        assert job.output_tail(1) == ["MemoryError"]
+
+
+def test_kill_ends_all_processes_even_stopped_ones(start: Start) -> None:
+    job = start("sleep 30 & echo ready; wait")
+    await_output(job, "ready")
+    pids = job.pids()
+    job.kill(signal.SIGSTOP)
+    job.kill()
+    result = wait(job)
+    assert (result.signal, result.exit_status) == (15, 143)
+    assert result.verdict.text == "ended from here, by signal 15"
+    assert all(gone(pid) for pid in pids)
+
+
+def test_close_ends_what_ignores_signals(start: Start) -> None:
+    job = start("trap '' TERM INT HUP; sleep 30 & echo ready; wait")
+    await_output(job, "ready")
+    pids = job.pids()
+    job.close()
+    result = job.poll()
+    assert result
+    assert result.signal == 9
+    assert all(gone(pid) for pid in pids)
+
+
+def test_daemons_that_leave_the_session_are_ended(start: Start, tmp_path: Path) -> None:
+    pid_file = tmp_path / "pid"
+    job = start(
+        f"(setsid sh -c 'echo $$ >{pid_file}; exec sleep 30' &); "
+        f"while ! [ -s {pid_file} ]; do sleep 0.01; done; exit 4"
+    )
+    result = wait(job)
+    assert (result.status, result.left) == (4, 1)
+    assert gone(int(pid_file.read_text()))
+
+
+def test_a_flood_of_output_is_bounded_and_never_blocks(start: Start) -> None:
+    job = start("i=0; while [ $i -lt 40 ]; do head -c 100000 /dev/zero; i=$((i+1)); done; echo end")
+    assert wait(job).status == 0
+    tail = job.output_tail(5)
+    assert tail[-1].endswith("␀") or tail[-1].endswith("end")
+    assert sum(map(len, job.output_tail(10**6))) <= KEPT
+
+
+def test_output_cannot_act_on_the_terminal() -> None:
+    assert plain_line(b"\x1b[31mred\x1b[0m \x1b]0;title\x07done") == "red done"
+    assert plain_line(b"10%\r20%\r100%\r") == "100%"
+    assert plain_line(b"\x1b[2J\x1bcbell\x07\xff") == "bell␇\ufffd".replace("\ufffd", "�")
+    assert plain_line(b"\x1b") == "␛"
+    assert plain_line(b"a\tb") == "a       b"
+
+
+def test_many_jobs_at_once(start: Start) -> None:
+    jobs = [start(f"echo {i}; exit {i}") for i in range(12)]
+    assert [wait(j).status for j in jobs] == list(range(12))
+    assert [j.output_tail(1) for j in jobs] == [[str(i)] for i in range(12)]
+
+
+def test_foreign_command_text_is_safe_and_stdin_is_empty(start: Start) -> None:
+    job = start("cat; : '\x1b[31m'")
+    assert "\x1b" not in job.command
+    assert wait(job).status == 0
+
+
+def test_refused_job_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEMTUI_CGROUP_BASE", str(tmp_path / "absent"))
+    with pytest.raises(Unavailable):
+        Job.start("true", 64 * MIB, "cgroup")
+    job = Job.start("true", 64 * MIB)
+    try:
+        assert "RLIMIT_DATA (read back); no cgroup: " in job.method_line
+    finally:
+        job.close()

@@ -1,0 +1,192 @@
+"""Limits: what was asked for, what can be had, what is read back, what the end means."""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from memtui.kernel import cgroupmake
+from memtui.kernel.errors import KernelError
+from memtui.model.runlimit import MIN_LIMIT, Ending, derive_verdict, parse_limit
+from memtui.services.cgrouplimit import bases
+from memtui.services.limits import CgroupLimiter, RlimitLimiter, Unavailable, choose, read_quota
+from tests.support.cgroups import MIB, Group
+
+GIB = 1 << 30
+
+
+@pytest.mark.parametrize(
+    ("text", "limit"),
+    [
+        ("500M", 500 * MIB),
+        (" 2G ", 2 * GIB),
+        ("1.5GiB", GIB * 3 // 2),
+        ("1M", MIN_LIMIT),
+        ("1048576", MIN_LIMIT),
+        ("50%", 2 * GIB),
+        ("12.5 %", GIB // 2),
+        ("100%", 4 * GIB),
+    ],
+)
+def test_limits_that_are_meant(text: str, limit: int) -> None:
+    assert parse_limit(text, 4 * GIB) == limit
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "0", "0%", "-1", "-1%", "5", "1023K", "x", "5X", "%", "1e3%", "NaN%", "inf", "101%"),
+        *("2000000T", "9" * 29, "9" * 5000, "1..5M", "٣M", "٣%", "50%%", "1 2M"),
+    ],
+)
+def test_limits_that_are_refused_in_one_sentence(text: str) -> None:
+    with pytest.raises(ValueError, match=r"^[^\n]{1,120}$"):
+        parse_limit(text, 4 * GIB)
+
+
+def test_a_share_of_an_unknown_quota_is_refused() -> None:
+    with pytest.raises(ValueError, match="quota is not known here"):
+        parse_limit("50%", None)
+
+
+def test_the_quota_is_no_more_than_the_machine_has() -> None:
+    total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    assert 0 < (read_quota() or 0) <= total
+
+
+def verdict(**known: object) -> str:
+    fields = {"method": "cgroup", "limit": 64 * MIB, "status": None, "signal": None} | known
+    return derive_verdict(Ending(**fields)).kind  # type: ignore[arg-type]
+
+
+def test_verdicts_follow_the_evidence() -> None:
+    assert verdict(status=0, oom_kills=0) == "ok"
+    assert verdict(status=1, oom_kills=0, nearest=64 * MIB) == "failed"
+    assert verdict(signal=15, oom_kills=0) == "signal"
+    assert verdict(signal=9, oom_kills=0) == "sigkill"
+    assert verdict(signal=9, oom_kills=1, own=True) == "limit"
+    assert verdict(signal=9, oom_kills=1, own=False) == "above"
+    assert verdict(status=3, oom_kills=2, own=True) == "limit-part"
+    assert verdict(status=0, oom_kills=1, own=True) == "limit-part"
+    assert verdict(method="data", status=1, nearest=60 * MIB) == "probably-limit"
+    assert verdict(method="data", status=1, nearest=30 * MIB) == "failed"
+    assert verdict(method="data", status=0, nearest=64 * MIB) == "ok"
+    assert verdict(method="as", signal=6, nearest=60 * MIB) == "probably-limit"
+
+
+@pytest.fixture
+def based(v1: Group, monkeypatch: pytest.MonkeyPatch) -> Group:
+    monkeypatch.setenv("MEMTUI_CGROUP_BASE", str(v1.dir))
+    return v1
+
+
+@pytest.mark.memory_v1
+def test_cgroup_limit_is_what_the_kernel_says(based: Group) -> None:
+    limiter = choose("auto", 64 * MIB + 1).limiter
+    try:
+        assert isinstance(limiter, CgroupLimiter)
+        made = Path(limiter.group.directory)
+        assert made.parent == based.dir
+        assert (made / "memory.limit_in_bytes").read_text() == f"{64 * MIB}\n"
+        assert limiter.group.limit == 64 * MIB, "whole pages, as read back"
+        assert limiter.describe() == f"64.0 MiB by cgroup v1 {made.name} (memory and swap)"
+    finally:
+        limiter.close()
+    assert not made.exists()
+    limiter.close()
+
+
+@pytest.mark.memory_v1
+def test_a_limit_that_cannot_be_set_leaves_no_group(based: Group) -> None:
+    before = set(based.dir.iterdir())
+    with pytest.raises(KernelError, match="limit_in_bytes"):
+        cgroupmake.make_group(1, str(based.dir), "memtui-run-test", 1 << 70)
+    assert set(based.dir.iterdir()) == before
+
+
+@pytest.mark.memory_v1
+def test_kill_all_ends_forking_processes(based: Group) -> None:
+    limiter = choose("cgroup", 64 * MIB).limiter
+    assert isinstance(limiter, CgroupLimiter)
+    try:
+        enter, argument = limiter.shell_enter()
+        code = f"{enter} && while :; do sleep 5 & sleep 0.01; done"
+        with subprocess.Popen(["sh", "-c", code, "sh", argument]) as process:
+            while len(cgroupmake.read_procs(limiter.group)) < 5:
+                assert process.poll() is None
+            assert cgroupmake.kill_all(limiter.group)
+            assert process.wait(10) == -9
+        assert cgroupmake.read_procs(limiter.group) == set()
+    finally:
+        limiter.close()
+
+
+def test_v1_groups_are_made_at_the_top_and_v2_groups_beside_us(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("MEMTUI_CGROUP_BASE", raising=False)
+    assert bases(cgroupmake.Place(1, "/cg/memory", "/cg/memory/a/b")) == ["/cg/memory"]
+    assert bases(cgroupmake.Place(2, "/cg", "/cg/a/b")) == ["/cg/a", "/cg/a/b"]
+    assert bases(cgroupmake.Place(2, "/cg", "/cg")) == ["/cg"], "never above the mount point"
+    monkeypatch.setenv("MEMTUI_CGROUP_BASE", "/cg/mine/")
+    assert bases(cgroupmake.Place(2, "/cg", "/cg/a")) == ["/cg/mine"]
+
+
+def test_no_cgroup_means_rlimit_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    absent = str(tmp_path / "absent")
+    monkeypatch.setenv("MEMTUI_CGROUP_BASE", absent)
+    chosen = choose("auto", 64 * MIB)
+    assert isinstance(chosen.limiter, RlimitLimiter)
+    assert chosen.fallback.startswith("no cgroup: ")
+    assert absent in chosen.fallback
+    with pytest.raises(Unavailable, match="absent"):
+        choose("cgroup", 64 * MIB)
+    assert choose("data", 64 * MIB).fallback == "", "it was asked for"
+
+
+@pytest.mark.parametrize(("method", "which"), [("data", "RLIMIT_DATA"), ("as", "RLIMIT_AS")])
+def test_rlimit_is_read_back_from_the_process(method: str, which: str) -> None:
+    limiter = choose(method, 512 * MIB).limiter
+    enter, argument = limiter.shell_enter()
+    line = ["sh", "-c", f"{enter}; read x", "sh", argument]
+    with subprocess.Popen(line, stdin=subprocess.PIPE) as process:
+        while resource.prlimit(process.pid, getattr(resource, which))[1] != 512 * MIB:
+            assert process.poll() is None
+        assert limiter.confirm(process.pid) == 512 * MIB
+        assert process.stdin
+        process.stdin.close()
+
+
+def test_a_limit_that_is_not_there_is_not_claimed() -> None:
+    limiter = choose("data", 512 * MIB).limiter
+    with pytest.raises(Unavailable, match="could not be read back"):
+        limiter.confirm(os.getpid())
+
+
+@pytest.mark.memory_v1
+def test_a_process_outside_the_group_is_not_claimed(based: Group) -> None:
+    limiter = choose("cgroup", 64 * MIB).limiter
+    try:
+        with pytest.raises(Unavailable, match="is not in"):
+            limiter.confirm(os.getpid())
+    finally:
+        limiter.close()
+
+
+def test_the_command_line_needs_no_heavy_import() -> None:
+    code = (
+        "import sys, memtui.cli.run; "
+        "print([m for m in ('textual','rich','psutil','dataclasses','subprocess') "
+        "if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, check=False)
+    if done.returncode:  # installed, not in the current directory
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert done.stdout == b"[]\n"

@@ -1,0 +1,75 @@
+"""Running `memtui run` as a user does: a process, its exit status, its stdout and stderr."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+
+import pytest
+
+from tests.support.cgroups import V1_MEMORY, Group
+
+MEMTUI = [sys.executable, "-m", "memtui"]
+NOBODY = 65534
+HOG = "held = [b'x' * (1 << 20) for _ in range(200)]; print('holds')"
+
+
+def hog() -> list[str]:
+    """A command that wants 200 MiB at once, one by one."""
+    return [sys.executable, "-S", "-c", HOG]
+
+
+def environment(base: Group | None = None) -> dict[str, str]:
+    """Our environment; groups are made in `base`, where one is given."""
+    env = {k: v for k, v in os.environ.items() if k != "MEMTUI_CGROUP_BASE"}
+    return env if base is None else {**env, "MEMTUI_CGROUP_BASE": str(base.dir)}
+
+
+def run_cli(
+    *args: str,
+    base: Group | None = None,
+    stdin: bytes = b"",
+    prefix: Sequence[str] = (),
+    env: dict[str, str] | None = None,
+) -> subprocess.CompletedProcess[bytes]:
+    """Run `memtui run ARGS` to its end."""
+    return subprocess.run(
+        [*prefix, *MEMTUI, "run", *args],
+        input=stdin,
+        capture_output=True,
+        timeout=60,
+        env={**environment(base), **(env or {})},
+    )
+
+
+def start_cli(*args: str, base: Group | None = None) -> subprocess.Popen[bytes]:
+    """Start `memtui run ARGS` and go on."""
+    return subprocess.Popen(
+        [*MEMTUI, "run", *args],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(base),
+    )
+
+
+def groups_of(pid: int) -> list[str]:
+    """Names of the run groups at the hierarchy's top that process `pid` made."""
+    return [n for n in os.listdir(V1_MEMORY) if n.startswith(f"memtui-run-{pid}-")]
+
+
+def as_nobody() -> list[str]:
+    """A prefix that runs a command as an unprivileged user who may read what root can.
+
+    The right to read is kept because the interpreter may lie in root's home.
+    """
+    if os.geteuid() != 0:
+        return []
+    if not shutil.which("setpriv"):
+        pytest.skip("needs setpriv, to run as another user")
+    ids = [f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+    caps = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
+    return ["setpriv", *ids, *caps, "--"]
