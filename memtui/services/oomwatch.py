@@ -37,6 +37,7 @@ class _Ring:
         self.departed: deque[Departed] = deque(maxlen=_RING)
         self.last: float | None = None
         self._alive: dict[Identity, Proc] = {}
+        self._earlier: dict[Identity, Proc] = {}  # the tick before that
         self._zombies: set[Identity] = set()
 
     def turn(self, time: float, procs: Sequence[Proc]) -> None:
@@ -45,13 +46,23 @@ class _Ring:
         zombies = {p[:2]: p for p in procs if p.state in "ZX"}
         last = time if self.last is None else self.last
         for identity in self._alive.keys() - alive.keys():
-            self.departed.append(Departed(self._alive[identity], last, time))
+            self.departed.append(Departed(self._last_seen(identity), last, time))
         if self.last is not None:
             for identity in zombies.keys() - self._zombies - self._alive.keys():
                 self.departed.append(Departed(zombies[identity], time, time))
-        self._alive, self._zombies, self.last = alive, set(zombies), time
+        self._earlier, self._alive = self._alive, alive
+        self._zombies, self.last = set(zombies), time
         while self.departed and self.departed[0].missed < time - _RING_S:
             self.departed.popleft()
+
+    def _last_seen(self, identity: Identity) -> Proc:
+        """The process before it began to exit: while it does, v1 shows it in /, and it shrinks."""
+        last = self._alive[identity]
+        earlier = self._earlier.get(identity)
+        if earlier is None:
+            return last
+        cgroup = earlier.cgroup if last.cgroup in (None, "/") else last.cgroup
+        return last._replace(cgroup=cgroup, rss=max(last.rss, earlier.rss))
 
 
 class _Open:
@@ -113,7 +124,7 @@ class OomWatch:
         since = time if before is None else before
         changed = self._count(time, since, quota)
         for held in self._open:
-            if self._name(held):
+            if self._name(held, _is_over(held, time)):
                 changed.setdefault(held.event.id)
         told = [h.event for h in self._open if h.event.id in changed]
         self._close(time)
@@ -215,12 +226,20 @@ class OomWatch:
         self._open.append(_Open(event, self._looked_since if hidden else since, hidden))
         return event.id
 
-    def _name(self, held: _Open) -> bool:
-        """Name the event's victims anew; True if that changed it."""
+    def _name(self, held: _Open, last: bool) -> bool:
+        """Name the event's victims anew; True if that changed it.
+
+        Processes too short-lived for their cgroup to be known end all the time, anywhere on the
+        machine: they are named only when the time is up and nobody better vanished.
+        """
         taken = self._taken.union(
             *(identities(o.event.victims) for o in self._open if o is not held)
         )
-        free = [d for d in self._ring.departed if d.proc[:2] not in taken]
+        free = [
+            d
+            for d in self._ring.departed
+            if d.proc[:2] not in taken and (last or d.proc.cgroup is not None)
+        ]
         counted = [p for p, k in self._groups.items() if k.number is not None]
         found = candidates(free, held.event, held.since, set(counted) if held.hidden else ())
         event = name_victims(held.event, found)
@@ -229,12 +248,16 @@ class OomWatch:
         return changed
 
     def _close(self, time: float) -> None:
-        done = [h for h in self._open if not 0 <= time - h.event.time < WINDOW_S]
+        done = [h for h in self._open if _is_over(h, time)]
         self._open = [h for h in self._open if h not in done]
         for held in done:
             self._taken |= identities(held.event.victims)
         if not self._open:
             self._taken &= {d.proc[:2] for d in self._ring.departed}
+
+
+def _is_over(held: _Open, time: float) -> bool:
+    return not 0 <= time - held.event.time < WINDOW_S
 
 
 def _gate(host: int | None, levels: Sequence[Level]) -> _Gate:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import subprocess
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -13,9 +12,9 @@ import pytest
 from memtui.kernel.roots import LIVE, Roots
 from memtui.model.snapshot import Proc
 from memtui.model.victims import OomEvent, describe
-from memtui.services import census
 from memtui.services.oomwatch import OomWatch
 from memtui.services.quota import QuotaSource
+from memtui.services.sampler import Processes
 from tests.support.cgroups import MIB, Group, hog
 from tests.support.made import proc
 from tests.support.trees import copy
@@ -122,6 +121,26 @@ def test_after_five_seconds_nobody_is_blamed(v1_tree: Machine) -> None:
     for _ in range(5):
         assert v1_tree.tick(late) == []
     assert v1_tree.tick() == []
+
+
+def test_while_it_exits_v1_shows_a_process_in_the_root(v1_tree: Machine) -> None:
+    victim = proc(8, 50, STEP)
+    v1_tree.tick(victim)
+    v1_tree.host(8)
+    v1_tree.v1("jobs/j1/step", 3)
+    v1_tree.tick(victim._replace(cgroup="/", rss=0))
+    (event,) = v1_tree.tick()
+    assert [(v.pid, v.rss) for v in event.victims] == [(8, 50 * MIB)]
+
+
+def test_who_is_of_unknown_cgroup_is_named_only_if_nobody_else_vanished(v1_tree: Machine) -> None:
+    stranger, victim = proc(7, 900, None), proc(8, 5, STEP)
+    v1_tree.tick(stranger, victim)
+    v1_tree.host(8)
+    v1_tree.v1("jobs/j1/step", 3)
+    assert [e.victims for e in v1_tree.tick(victim)] == [()]
+    told = [e for _ in range(5) for e in v1_tree.tick(victim)]
+    assert [v.pid for e in told for v in e.victims] == [7]
 
 
 def test_kills_in_quick_succession_are_one_event(v1_tree: Machine) -> None:
@@ -243,16 +262,17 @@ def test_without_any_counter(tmp_path: Path) -> None:
 def _ticks(watch: OomWatch, source: QuotaSource, group: str) -> list[OomEvent]:
     """Sample until the group's event has a victim or its time is up; the latest of each id."""
     found: dict[int, OomEvent] = {}
+    processes = Processes(LIVE, room=0)
     end = time.monotonic() + 8
     while time.monotonic() < end and not any(e.victims for e in found.values()):
-        for e in watch.observe(time.time(), census.take(LIVE), source.read()):
+        for e in watch.observe(time.time(), processes.sample(cgroups=True), source.read()):
             if e.cgroup == group:  # others may be killed on this machine meanwhile
                 found[e.id] = e
         time.sleep(0.2)
     return list(found.values())
 
 
-def _kill_in(group: Group, around: Group, more: Sequence[str] = ()) -> list[OomEvent]:
+def _kill_in(group: Group, around: Group) -> list[OomEvent]:
     source, watch = QuotaSource(LIVE, around.cgroup), OomWatch(LIVE, around.cgroup)
     assert [e for e in watch.start() if e.cgroup == group.cgroup] == []
     child = group.python(hog(200, pause=0.03), stdout=subprocess.PIPE)
