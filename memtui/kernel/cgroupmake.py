@@ -228,3 +228,23 @@ def remove(group: Group, timeout_s: float = 2.0) -> None:
         if time.monotonic() > end:
             raise error
         time.sleep(_PAUSE_S)
+
+
+def _stale(directory: str, pid: str, age_s: float) -> bool:
+    try:
+        old = time.time() - os.stat(directory).st_mtime >= age_s
+    except OSError:
+        return False
+    return old and pid.isdigit() and not os.path.exists(f"/proc/{pid}")
+
+
+def remove_stale(base: str, prefix: str, age_s: float = 60.0) -> None:
+    """Remove empty groups `base`/`prefix`PID-N whose maker was killed before it could.
+
+    Only older than `age_s` seconds: a maker in another PID namespace may be about to enter.
+    """
+    for name in os.listdir(base):
+        pid = name.removeprefix(prefix).partition("-")[0]
+        if name.startswith(prefix) and _stale(f"{base}/{name}", pid, age_s):
+            with contextlib.suppress(OSError):  # EBUSY: the command itself lives on
+                os.rmdir(f"{base}/{name}")

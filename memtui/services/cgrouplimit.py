@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import time
@@ -16,6 +17,7 @@ from memtui.units import size_long
 GRACE_S = 0.2
 """What a command leaves behind may end by itself in this time (`cmd > >(tee log)`)."""
 
+_PREFIX = "memtui-run-"
 _serial = itertools.count()
 
 
@@ -89,7 +91,7 @@ class CgroupLimiter:
 
     def _make(self, base: str, limit: int) -> cgroupmake.Group:
         while True:  # a name may be taken by a run of an earlier process with our number
-            name = f"memtui-run-{os.getpid()}-{next(_serial)}"
+            name = f"{_PREFIX}{os.getpid()}-{next(_serial)}"
             if not os.path.exists(f"{base}/{name}"):
                 return cgroupmake.make_group(self._version, base, name, limit)
 
@@ -114,7 +116,8 @@ class CgroupLimiter:
     def describe(self) -> str:
         """Name the limit, the group, and whether swap counts."""
         g = self.group
-        scope = "memory and swap" if g.swap else "memory; swap is not limited on this kernel"
+        counted = "memory and swap" if g.version == 1 else "memory, no swap"
+        scope = counted if g.swap else "memory; swap is not limited on this kernel"
         name = os.path.basename(g.directory)
         return f"{size_long(g.limit)} by cgroup v{g.version} {name} ({scope})"
 
@@ -152,3 +155,5 @@ class CgroupLimiter:
         if self._group is not None:
             cgroupmake.kill_all(self._group)
             cgroupmake.remove(self._group)
+            with contextlib.suppress(OSError):
+                cgroupmake.remove_stale(os.path.dirname(self._group.directory), _PREFIX)

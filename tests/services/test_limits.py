@@ -110,6 +110,22 @@ def test_a_limit_that_cannot_be_set_leaves_no_group(based: Group) -> None:
 
 
 @pytest.mark.memory_v1
+def test_groups_of_killed_makers_are_removed_and_no_others(based: Group) -> None:
+    with subprocess.Popen(["true"]) as process:
+        process.wait()
+    ours, theirs = based.child(f"memtui-run-{os.getpid()}-99"), based.child("other-99999999-0")
+    stale, busy = (based.child(f"memtui-run-{process.pid}-{n}") for n in (0, 1))
+    with busy.start(["sleep", "30"]) as living:
+        while str(living.pid) not in busy.read("cgroup.procs"):
+            assert living.poll() is None
+        cgroupmake.remove_stale(str(based.dir), "memtui-run-")
+        assert stale.dir.exists(), "it is too young: its maker may be in another namespace"
+        cgroupmake.remove_stale(str(based.dir), "memtui-run-", 0)
+        assert [g.dir.exists() for g in (stale, ours, theirs, busy)] == [False, True, True, True]
+        living.kill()
+
+
+@pytest.mark.memory_v1
 def test_kill_all_ends_forking_processes(based: Group) -> None:
     limiter = choose("cgroup", 64 * MIB).limiter
     assert isinstance(limiter, CgroupLimiter)
