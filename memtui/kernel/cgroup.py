@@ -27,6 +27,7 @@ from memtui.kernel.mounts import (
 )
 from memtui.kernel.oomcount import read_kills
 from memtui.kernel.roots import LIVE, Roots, read_optional
+from memtui.text import decode
 
 __all__ = [
     "Events",
@@ -59,9 +60,17 @@ class Place(NamedTuple):
 
 def memory_cgroup(data: bytes) -> str | None:
     """Return the path of a process in the memory hierarchy, from its /proc/PID/cgroup."""
-    lines = parse_cgroup(data)
-    path = membership(lines, 1)
-    return membership(lines, 2) if path is None else path
+    unified = None  # one pass and no records: it is asked for every new process
+    for line in data.split(b"\n"):
+        number, _, rest = line.partition(b":")
+        names, _, path = rest.partition(b":")
+        if not path.startswith(b"/"):
+            continue
+        if b"memory" in names.split(b","):
+            return decode(path)
+        if number == b"0":
+            unified = decode(path)
+    return unified
 
 
 def _mounts(roots: Roots) -> list[Mount]:
@@ -156,6 +165,8 @@ class HierarchyReader:
         groups.
         """
         own = self._files.read(self._roots.proc + "/self/cgroup")
+        if own is None:
+            own = self._own or b""
         if own != self._own:
             self._own = own
             self._locate()

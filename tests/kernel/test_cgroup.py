@@ -170,6 +170,7 @@ def reader(v1: Group) -> Iterator[HierarchyReader]:
     made.close()
 
 
+@pytest.mark.memory_v1
 def test_a_real_group(v1: Group, reader: HierarchyReader) -> None:
     v1.set_limit(64 * MIB)
     first = reader.read().levels[0]
@@ -178,6 +179,7 @@ def test_a_real_group(v1: Group, reader: HierarchyReader) -> None:
     assert reader.read().levels[0].limit == 32 * MIB
 
 
+@pytest.mark.memory_v1
 def test_usage_of_a_real_group_is_fresh(v1: Group, reader: HierarchyReader) -> None:
     v1.set_limit(128 * MIB)
     before = reader.read().levels[0].usage
@@ -195,6 +197,7 @@ def test_usage_of_a_real_group_is_fresh(v1: Group, reader: HierarchyReader) -> N
     assert level.parts.anon >= 20 * MIB
 
 
+@pytest.mark.memory_v1
 def test_a_removed_group_leaves_the_one_above_it(v1: Group) -> None:
     child = v1.child("inner", 64 * MIB)
     reader = HierarchyReader(LIVE, child.cgroup)
@@ -222,12 +225,14 @@ print(h.cgroup == sys.argv[2], h.levels[0].limit)
 """
 
 
+@pytest.mark.memory_v1
 def test_our_own_move_is_noticed(v1: Group) -> None:
     v1.set_limit(200 * MIB)
     out = run_python(MOVED, str(v1.dir), v1.cgroup)
     assert out.split() == ["False", "True", str(200 * MIB)]
 
 
+@pytest.mark.memory_v1
 def test_descriptors_are_given_back() -> None:
     with v1_group() as group:
         before = len(os.listdir("/proc/self/fd"))
