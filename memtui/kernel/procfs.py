@@ -131,8 +131,9 @@ def read_rss_pages(roots: Roots, pid: str) -> int:
 def read_uid(roots: Roots, pid: int | str) -> int | None:
     """Return the effective user id.
 
-    The owner of /proc/PID is the quick way, which the kernel keeps true even for processes that
-    may not be dumped (fs/proc/base.c, task_dump_owner). In a captured tree the files belong to whoever captured it: there `status` says it.
+    The owner of /proc/PID is the quick way; the kernel keeps it true even for processes that may
+    not be dumped (fs/proc/base.c, task_dump_owner). In a captured tree the files belong to whoever
+    captured it: there `status` says it.
     """
     if not roots.live:
         return parse_uid(read_bytes(path_of(roots, pid, "status")))

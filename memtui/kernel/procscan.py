@@ -30,7 +30,7 @@ KEPT_BYTES = 4608
 """Kernel memory that one kept /proc descriptor holds: measured 2.5 to 4.9 KiB of slab."""
 
 _RELIST = 10  # list /proc at least every so many samples, whatever loadavg says
-_ROTATE = 16  # read this share of the quiet processes anew each time
+_ROTATE = 16  # read the memory of this share of the quiet processes anew each time
 _SIGN = 96  # bytes of a schedstat line at most
 _LINE = 1024  # bytes of a stat line at most
 
@@ -125,14 +125,13 @@ class ProcScan:
     # -- the kept ones
 
     def _read_kept(self) -> list[str]:
-        """Read those that ran, have threads or are due; return the names of the dead."""
+        """Read those that ran or have threads; return the names of the dead."""
         fresh = self._signs_now()
         todo = set(compress(range(len(fresh)), map(ne, fresh, self._signs)))
         self._signs = fresh
         names = self._names
-        if self._reclaimed():
-            self._read_memory(set(range(len(fresh))) - todo)
-        todo.update(range(self._turn % _ROTATE, len(fresh), _ROTATE))
+        quiet = set(range(len(fresh)) if self._reclaimed() else self._due(len(fresh))) - todo
+        self._read_memory(quiet)
         dead = [names[i] for i in todo if fresh[i] is None]
         for i in todo:
             name = names[i]
@@ -140,6 +139,9 @@ class ProcScan:
                 dead.append(name)
         dead += [n for n in self._busy if not self._read(n)]
         return dead
+
+    def _due(self, count: int) -> range:
+        return range(self._turn % _ROTATE, count, _ROTATE)
 
     def _signs_now(self) -> list[bytes | None]:
         """Every kept schedstat line, None for the dead; the loop runs in C between two deaths."""
@@ -171,7 +173,7 @@ class ProcScan:
         return now != before
 
     def _read_memory(self, indexes: set[int]) -> None:
-        """Read the statm alone of quiet processes: reclaim moves nothing else."""
+        """Read the statm alone of quiet processes: nothing else of theirs can have moved."""
         for i in indexes:
             name = self._names[i]
             old = self.readings[name]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
+from heapq import nlargest
+from operator import attrgetter
 
 from memtui.model.snapshot import Identity, Snapshot
 
@@ -12,6 +14,7 @@ _TOP = 6  # processes followed from each snapshot
 _MOST = 48  # processes followed in all
 PARTS = ("anon", "tmpfs/shm", "kernel", "cache")
 _NAN = float("nan")
+_rss = attrgetter("rss")
 
 
 class Series:
@@ -69,12 +72,12 @@ class Series:
             self.parts[name].append(sum(known) if known else _NAN)
 
     def _add_processes(self, snapshot: Snapshot) -> None:
-        now = {p.identity: p for p in snapshot.procs}
-        top = sorted(snapshot.procs, key=lambda p: p.rss, reverse=True)[:_TOP]
-        for proc in top:
+        for proc in nlargest(_TOP, snapshot.procs, key=_rss):
             if proc.identity not in self.processes:
                 self.processes[proc.identity] = array("d", [_NAN]) * (len(self.times) - 1)
             self.names[proc.identity] = f"{proc.name} {proc.pid}"
+        pids = {pid for pid, _ in self.processes}
+        now = {p.identity: p for p in snapshot.procs if p.pid in pids}
         for identity, values in self.processes.items():
             found = now.get(identity)
             values.append(found.rss if found else _NAN)

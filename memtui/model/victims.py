@@ -57,20 +57,16 @@ class Departed(NamedTuple):
     missed: float  # time of the first tick without it
 
 
-def home(version: int | None, levels: Sequence[Level]) -> str | None:
+def home(levels: Sequence[Level]) -> str | None:
     """Return the outermost cgroup whose kills concern us: the one with the outermost limit.
 
-    Without any limit it is what our container or we ourselves are in: the top of what is
-    visible, unless that is the real root, which holds everybody.
+    Without any limit it is the top of what is visible: the memory shared with everybody there
+    is what can run out.
     """
     if not levels:
         return None
     limited = [lv.path for lv in levels if lv.limit is not None]
-    if limited:
-        return limited[-1]
-    top = levels[-1]
-    real_root = top.path == "/" and (version == 1 or top.usage is None)
-    return levels[0].path if real_root else top.path
+    return limited[-1] if limited else levels[-1].path
 
 
 def candidates(

@@ -47,7 +47,7 @@ def bar(filled: list[Segment], limit: int, width: int, marks: dict[str, int] | N
     are glyphs that stand at a number of bytes, as the peak does.
     """
     cells: Line = []
-    total = 0
+    total, limit = 0, max(1, limit)  # memory.max may be 0
     for n, glyph in filled:
         total += n
         end = min(width, round(total / limit * width))

@@ -137,7 +137,7 @@ class OomWatch:
         gate = _gate(quota.host_oom_kill, quota.levels)
         if gate != self._gate:
             self._gate, self._rechecks = gate, 1 + _RECHECKS
-            self._home = home(quota.version, quota.levels)
+            self._home = home(quota.levels)
         if self._rechecks <= 0:
             return {}
         self._rechecks -= 1
@@ -161,7 +161,7 @@ class OomWatch:
 
     def _place(self, hierarchy: Hierarchy) -> None:
         self._version = hierarchy.version
-        self._home = home(hierarchy.version, hierarchy.levels)
+        self._home = home(hierarchy.levels)
         if hierarchy.levels:
             top = hierarchy.levels[-1]
             self._top = top.path, top.directory

@@ -89,16 +89,14 @@ def lv(path: str, limit: int | None = None, usage: int | None = 1) -> Level:
 
 
 @pytest.mark.parametrize(
-    ("version", "levels", "expected"),
+    ("levels", "expected"),
     [
-        (2, [lv("/a/b"), lv("/a", 5), lv("/", None, None)], "/a"),
-        (2, [lv("/a/b", 3), lv("/a", 5), lv("/", None, None)], "/a"),
-        (2, [lv("/a/b"), lv("/a"), lv("/", None, None)], "/a/b"),
-        (2, [lv("/a/b"), lv("/")], "/"),
-        (1, [lv("/a/b"), lv("/a"), lv("/")], "/a/b"),
-        (1, [lv("/docker/x")], "/docker/x"),
-        (None, [], None),
+        ([lv("/a/b"), lv("/a", 5), lv("/", None, None)], "/a"),
+        ([lv("/a/b", 3), lv("/a", 5), lv("/", None, None)], "/a"),
+        ([lv("/a/b"), lv("/a"), lv("/", None, None)], "/"),
+        ([lv("/docker/x")], "/docker/x"),
+        ([], None),
     ],
 )
-def test_home(version: int | None, levels: list[Level], expected: str | None) -> None:
-    assert home(version, levels) == expected
+def test_home(levels: list[Level], expected: str | None) -> None:
+    assert home(levels) == expected

@@ -29,8 +29,8 @@ class ConfirmScreen(ModalScreen[bool]):
     def compose(self) -> ComposeResult:
         """Show the question; its two answers stand in the border."""
         with Vertical(classes="dialog") as box:
-            box.border_title = Content(self._heading).markup
-            box.border_subtitle = f"y {self._yes}   n leave it"
+            box.border_title = Content(self._heading)
+            box.border_subtitle = Content(f"y {self._yes}   n leave it")
             yield Static(Content(self._question))
 
     def action_answer(self, yes: bool) -> None:
