@@ -1,33 +1,21 @@
 """The memory cgroups above a process, read once or every second.
 
-The records are those of `levels`; `cgroup1` and `cgroup2` read one level each; here is where
-they are, and what has changed since. Where a file is absent, unreadable or cut short, its
-number is None.
+The records are those of `levels`, `place` finds where they are, `cgroup1` and `cgroup2` read
+one level each; here is what has changed since. Where a file is absent, unreadable or cut
+short, its number is None.
 """
 
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
 from memtui.kernel import cgroup1, cgroup2
 from memtui.kernel.files import Files
 from memtui.kernel.levels import Events, Hierarchy, Level, Parts, at_or_below
 from memtui.kernel.meminfo import Psi, parse_pressure
-from memtui.kernel.mounts import (
-    Membership,
-    Mount,
-    chain,
-    choose,
-    membership,
-    memory_mounts,
-    parse_cgroup,
-    parse_mountinfo,
-    relative,
-)
 from memtui.kernel.oomcount import read_kills
-from memtui.kernel.roots import LIVE, Roots, read_optional
-from memtui.text import decode
+from memtui.kernel.place import Place, find_place
+from memtui.kernel.roots import LIVE, Roots
 
 __all__ = [
     "Events",
@@ -35,108 +23,11 @@ __all__ = [
     "HierarchyReader",
     "Level",
     "Parts",
-    "Place",
     "at_or_below",
-    "find_place",
-    "memory_cgroup",
     "read_hierarchy",
 ]
 
-_USUAL = (
-    Mount("/", "/sys/fs/cgroup/memory", "cgroup", ("memory",)),
-    Mount("/", "/sys/fs/cgroup", "cgroup2", ()),
-)
 _RECOUNT = 30  # reads after which v1's kills are summed again: groups come and go
-
-
-class Place(NamedTuple):
-    """Where the memory cgroups of one process are."""
-
-    version: int | None
-    hybrid: bool
-    cgroup: str | None
-    chain: tuple[tuple[str, str], ...] = ()  # (path, directory) from our own up to the mount point
-
-
-def memory_cgroup(data: bytes) -> str | None:
-    """Return the path of a process in the memory hierarchy, from its /proc/PID/cgroup."""
-    unified = None  # one pass and no records: it is asked for every new process
-    for line in data.split(b"\n"):
-        number, _, rest = line.partition(b":")
-        names, _, path = rest.partition(b":")
-        if not path.startswith(b"/"):
-            continue
-        if b"memory" in names.split(b","):
-            return decode(path)
-        if number == b"0":
-            unified = decode(path)
-    return unified
-
-
-def _mounts(roots: Roots) -> list[Mount]:
-    """The cgroup mounts: our own, else those of process 1, else the usual places.
-
-    With another root, our own mount table may be of this machine's container.
-    """
-    for pid in ("self", "1"):
-        data = read_optional(f"{roots.proc}/{pid}/mountinfo") or b""
-        mounts = parse_mountinfo(data, b"cgroup", b"cgroup2")
-        if any(os.path.isdir(roots.at(m.point)) for m in mounts):
-            return mounts
-        if data and roots.live:
-            return mounts
-    return [m for m in _USUAL if _has_memory(roots, m, [("/", m.point)])]
-
-
-def _has_memory(roots: Roots, mount: Mount, levels: list[tuple[str, str]]) -> bool:
-    """Whether the memory controller is really there: a hybrid's cgroup2 has none of its files."""
-    if mount.fstype == "cgroup":
-        return os.path.isdir(roots.at(mount.point))
-    controllers = read_optional(roots.at(mount.point.rstrip("/")) + "/cgroup.controllers") or b""
-    if b"memory" in controllers.split():
-        return True
-    return any(os.path.exists(roots.at(d.rstrip("/")) + "/memory.current") for _, d in levels)
-
-
-def _asked_path(asked: str, mount: Mount) -> str:
-    """A cgroup as somebody wrote it: with or without the first /, or as a directory."""
-    below = relative(asked, mount.point)
-    if below is not None and mount.point != "/":
-        return mount.root.rstrip("/") + below or "/"
-    return "/" + asked.strip("/")
-
-
-def _try_version(
-    version: int, mounts: list[Mount], lines: list[Membership], roots: Roots, asked: str | None
-) -> tuple[str, tuple[tuple[str, str], ...]] | None:
-    """The path and levels in one version's hierarchy, or None where its controller is absent."""
-    own = membership(lines, version)
-    mount = choose(memory_mounts(mounts, version), own or "/")
-    if own is None or mount is None:
-        return None
-    path = own if asked is None else _asked_path(asked, mount)
-    levels = chain(mount, path)
-    if not _has_memory(roots, mount, levels):
-        return None
-    while len(levels) > 1 and not os.path.isdir(roots.at(levels[0][1])):
-        del levels[0]
-    return path, tuple(levels)
-
-
-def find_place(roots: Roots, cgroup: str | None = None) -> Place:
-    """Return where the memory cgroups of this process are, or of the group `cgroup`.
-
-    A group that does not exist is replaced by the nearest one above it that does; `chain`
-    then begins with another path than `cgroup`.
-    """
-    lines = parse_cgroup(read_optional(roots.proc + "/self/cgroup") or b"")
-    mounts = _mounts(roots)
-    hybrid = {m.fstype for m in mounts} == {"cgroup", "cgroup2"}
-    for version in (1, 2):
-        found = _try_version(version, mounts, lines, roots, cgroup)
-        if found:
-            return Place(version, hybrid, *found)
-    return Place(None, hybrid, None)
 
 
 class HierarchyReader:

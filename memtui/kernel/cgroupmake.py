@@ -12,11 +12,12 @@ import signal
 import time
 from typing import NamedTuple
 
-from memtui.kernel.cgroup import find_place
 from memtui.kernel.errors import Gone, KernelError, Malformed, classify
+from memtui.kernel.files import find_field, parse_number
+from memtui.kernel.place import find_place
+from memtui.kernel.procfs import PAGE
 from memtui.kernel.roots import LIVE, Roots, read_bytes, read_optional
 
-_PAGE = os.sysconf("SC_PAGE_SIZE")
 _CHARGE_SLACK = 256 << 10  # the kernel charges in batches per CPU: the peak ends that much short
 _PAUSE_S = 0.005
 
@@ -85,20 +86,18 @@ def _write(path: str, text: str) -> None:
 
 def _number(path: str) -> int | None:
     """Return the number in a file; None where it is absent, unreadable or `max`."""
-    word = (read_optional(path) or b"").strip()
-    return int(word) if word.isdigit() else None
+    return parse_number(read_optional(path))
 
 
-def _table(path: str) -> dict[bytes, int]:
-    rows = (line.split() for line in (read_optional(path) or b"").splitlines())
-    return {r[0]: int(r[1]) for r in rows if len(r) == 2 and r[1].isdigit()}
+def _field(path: str, key: bytes) -> int | None:
+    return find_field(read_optional(path) or b"", key, whole=False)
 
 
 def _set(path: str, limit: int) -> int:
     """Write a limit; return what the kernel made of it (whole pages)."""
     _write(path, str(limit))
     got = _number(path)
-    if got is None or not limit - _PAGE < got <= limit:
+    if got is None or not limit - PAGE < got <= limit:
         raise Malformed(path, f"reads {got} after {limit} was written")
     return got
 
@@ -180,10 +179,10 @@ def read_counters(group: Group) -> Counters:
     failcnt may stay 0 when memory+swap fails first: there, the peak must have met the limit.
     """
     if group.version == 2:
-        kills = _table(group.directory + "/memory.events").get(b"oom_kill")
-        own = _table(group.directory + "/memory.events.local").get(b"oom")
+        kills = _field(group.directory + "/memory.events", b"oom_kill")
+        own = _field(group.directory + "/memory.events.local", b"oom")
         return Counters(kills, None if own is None else own > 0)
-    each = [_table(d + "/memory.oom_control").get(b"oom_kill") for d in _subtree(group.directory)]
+    each = [_field(d + "/memory.oom_control", b"oom_kill") for d in _subtree(group.directory)]
     known = [n for n in each if n is not None]
     peak = read_peak(group)
     own_limit = None if peak is None else peak >= group.limit - _CHARGE_SLACK

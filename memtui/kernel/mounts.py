@@ -80,6 +80,21 @@ def membership(lines: Iterable[Membership], version: int) -> str | None:
     return None
 
 
+def memory_cgroup(data: bytes) -> str | None:
+    """Return the path of a process in the memory hierarchy, from its /proc/PID/cgroup."""
+    unified = None  # one pass and no records: it is asked for every new process
+    for line in data.split(b"\n"):
+        number, _, rest = line.partition(b":")
+        names, _, path = rest.partition(b":")
+        if not path.startswith(b"/"):
+            continue
+        if b"memory" in names.split(b","):
+            return decode(path)
+        if number == b"0":
+            unified = decode(path)
+    return unified
+
+
 def memory_mounts(mounts: Iterable[Mount], version: int) -> list[Mount]:
     """Return the mounts that may hold memory cgroups of `version`."""
     if version == 2:

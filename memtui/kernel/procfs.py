@@ -9,7 +9,7 @@ import os
 from typing import NamedTuple
 
 from memtui.kernel.errors import Malformed, classify
-from memtui.kernel.roots import Roots, read_bytes, read_line, read_optional
+from memtui.kernel.roots import LIVE, Roots, read_bytes, read_line, read_optional
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
@@ -63,6 +63,54 @@ def parse_stat(data: bytes) -> Stat:
         raise Malformed("stat", f"not a stat line: {data[:80]!r}") from None
 
 
+def _fields(data: bytes) -> list[bytes]:
+    """The fields of a `stat` line behind the name; [0] is field 3."""
+    return data[data.rfind(b")") + 1 :].split()
+
+
+class Masks(NamedTuple):
+    """The signal masks of a `stat` line: bit N-1 is signal N; real-time signals are not there."""
+
+    blocked: int
+    ignored: int
+    caught: int
+
+
+def parse_masks(data: bytes) -> Masks:
+    """Return how a process takes signals, from its `stat` line. Raises Malformed.
+
+    Apart from `parse_stat`, which is called for each process that ran, each second.
+    """
+    f = _fields(data)
+    try:
+        return Masks(int(f[29]), int(f[30]), int(f[31]))
+    except (ValueError, IndexError):
+        raise Malformed("stat", f"no signal masks: {data[:80]!r}") from None
+
+
+class Kin(NamedTuple):
+    """The fields of a `stat` line that say whose a process is."""
+
+    state: bytes
+    ppid: int
+    session: int
+    start: int  # clock ticks since boot
+
+    @property
+    def living(self) -> bool:
+        """Whether it has not ended; a zombie has."""
+        return self.state not in b"ZX"
+
+
+def parse_kin(data: bytes) -> Kin | None:
+    """Return the kin of one `stat` line; None if it is none."""
+    f = _fields(data)
+    try:
+        return Kin(f[0], int(f[1]), int(f[3]), int(f[19]))
+    except (IndexError, ValueError):
+        return None
+
+
 def parse_statm(data: bytes) -> Statm:
     """Return the three sizes of one `statm` line."""
     try:
@@ -90,6 +138,28 @@ def parse_uid(data: bytes) -> int | None:
     return int(fields[1]) if found and len(fields) > 1 and fields[1].isdigit() else None
 
 
+def parse_owner(data: bytes) -> tuple[int, int]:
+    """Return (thread group id, real user id) from `status`. Raises Malformed."""
+    found = {}
+    for line in data.splitlines():
+        key, _, value = line.partition(b":")
+        if key in (b"Tgid", b"Uid"):
+            found[key] = value.split()
+    try:
+        return int(found[b"Tgid"][0]), int(found[b"Uid"][0])
+    except (KeyError, IndexError, ValueError):
+        raise Malformed("status", "no Tgid or Uid") from None
+
+
+def parse_limit(data: bytes, name: bytes) -> int | None:
+    """Return the soft limit `name` ("Max data size") in `limits`; None: unlimited, or not told."""
+    for line in data.splitlines():
+        if line.startswith(name):
+            word = line[len(name) :].split(None, 1)[:1]
+            return int(word[0]) if word and word[0].isdigit() else None
+    return None
+
+
 class Rollup(NamedTuple):
     """/proc/PID/smaps_rollup in bytes; None where the kernel has no such line."""
 
@@ -113,6 +183,27 @@ def path_of(roots: Roots, pid: int | str, name: str) -> str:
 def read_stat(roots: Roots, pid: int | str) -> Stat:
     """Return /proc/PID/stat."""
     return parse_stat(read_line(path_of(roots, pid, "stat")))
+
+
+def read_masked(roots: Roots, pid: int | str) -> tuple[Stat, Masks]:
+    """Return /proc/PID/stat with the signal masks of the same moment."""
+    data = read_line(path_of(roots, pid, "stat"))
+    return parse_stat(data), parse_masks(data)
+
+
+def read_kin(pid: int | str, roots: Roots = LIVE) -> Kin | None:
+    """Return whose process `pid` is; None once it is gone."""
+    return parse_kin(read_optional(path_of(roots, pid, "stat")) or b"")
+
+
+def read_owner(roots: Roots, pid: int | str) -> tuple[int, int]:
+    """Return (thread group id, real user id); a thread's group id is not `pid`."""
+    return parse_owner(read_bytes(path_of(roots, pid, "status")))
+
+
+def read_limit(pid: int, name: bytes, roots: Roots = LIVE) -> int | None:
+    """Return the soft limit that the kernel holds for `pid`; None: unlimited, or not told."""
+    return parse_limit(read_optional(path_of(roots, pid, "limits")) or b"", name)
 
 
 def read_statm(roots: Roots, pid: int | str) -> Statm:

@@ -1,13 +1,13 @@
-"""A command's processes where no cgroup holds them together: descendants, sizes, rlimits.
+"""A command's processes where no cgroup holds them together: descendants, sizes.
 
 Sources: Documentation/filesystems/proc.rst, proc_pid_task(5). Sizes are bytes.
 """
 
 from __future__ import annotations
 
-import os
 from typing import NamedTuple
 
+from memtui.kernel.procfs import Kin, list_pids, parse_kb_table, path_of, read_kin
 from memtui.kernel.roots import LIVE, Roots, read_optional
 
 
@@ -21,68 +21,21 @@ class Sizes(NamedTuple):
     shared: int = 0  # RssFile + RssShmem: the part of rss that RLIMIT_DATA does not count
 
 
-_FIELDS = {b"VmRSS": 0, b"VmHWM": 1, b"VmData": 2, b"VmPeak": 3, b"RssFile": 4, b"RssShmem": 4}
-
-
 def parse_sizes(data: bytes) -> Sizes:
     """Return the sizes in `status`; what is absent is 0."""
-    sizes = [0, 0, 0, 0, 0]
-    for line in data.splitlines():
-        name, _, value = line.partition(b":")
-        if name in _FIELDS:
-            sizes[_FIELDS[name]] += int(value.split()[0]) * 1024
-    return Sizes(*sizes)
+    get = parse_kb_table(data).get
+    shared = get("RssFile", 0) + get("RssShmem", 0)
+    return Sizes(get("VmRSS", 0), get("VmHWM", 0), get("VmData", 0), get("VmPeak", 0), shared)
 
 
 def read_sizes(pid: int, roots: Roots = LIVE) -> Sizes | None:
     """Return the sizes of a process; None once it is gone."""
-    data = read_optional(f"{roots.proc}/{pid}/status")
+    data = read_optional(path_of(roots, pid, "status"))
     return None if data is None else parse_sizes(data)
 
 
-def parse_limit(data: bytes, name: bytes) -> int | None:
-    """Return the soft limit `name` ("Max data size") in /proc/PID/limits; None: unlimited."""
-    for line in data.splitlines():
-        if line.startswith(name):
-            word = line[len(name) :].split()[0]
-            return int(word) if word.isdigit() else None
-    return None
-
-
-def read_limit(pid: int, name: bytes, roots: Roots = LIVE) -> int | None:
-    """Return the soft limit that the kernel holds for `pid`; None: unlimited, or not told."""
-    return parse_limit(read_optional(f"{roots.proc}/{pid}/limits") or b"", name)
-
-
-class Kin(NamedTuple):
-    """The fields of /proc/PID/stat that say whose a process is."""
-
-    state: bytes
-    ppid: int
-    session: int
-    start: int  # clock ticks since boot
-
-
-def parse_kin(data: bytes) -> Kin | None:
-    """Return the kin of one `stat` line; None if it is none. The name may hold `)`."""
-    f = data[data.rfind(b")") + 1 :].split()
-    try:
-        return Kin(f[0], int(f[1]), int(f[3]), int(f[19]))
-    except (IndexError, ValueError):
-        return None
-
-
-def read_kin(pid: int, roots: Roots = LIVE) -> Kin | None:
-    """Return whose process `pid` is; None once it is gone."""
-    return parse_kin(read_optional(f"{roots.proc}/{pid}/stat") or b"")
-
-
 def _all_kin(roots: Roots) -> dict[int, Kin]:
-    table = {}
-    for name in os.listdir(roots.proc):
-        if name.isdigit() and (kin := read_kin(int(name), roots)):
-            table[int(name)] = kin
-    return table
+    return {int(n): kin for n in list_pids(roots) if (kin := read_kin(n, roots))}
 
 
 def read_family(founders: set[int], session: int | None, roots: Roots = LIVE) -> dict[int, Kin]:
@@ -96,7 +49,7 @@ def read_family(founders: set[int], session: int | None, roots: Roots = LIVE) ->
     while grown != len(family):
         grown = len(family)
         family |= {p for p, k in table.items() if k.ppid in family}
-    return {p: table[p] for p in family if table[p].state not in b"ZX"}
+    return {p: table[p] for p in family if table[p].living}
 
 
 def read_marked(marker: bytes, roots: Roots = LIVE) -> dict[int, Kin]:
@@ -105,12 +58,11 @@ def read_marked(marker: bytes, roots: Roots = LIVE) -> dict[int, Kin]:
     One pass over /proc; other users' processes cannot be asked.
     """
     found = {}
-    for name in os.listdir(roots.proc):
-        if name.isdigit():
-            data = read_optional(f"{roots.proc}/{name}/environ") or b""
-            kin = read_kin(int(name), roots) if marker in data.split(b"\0") else None
-            if kin and kin.state not in b"ZX":
-                found[int(name)] = kin
+    for name in list_pids(roots):
+        data = read_optional(path_of(roots, name, "environ")) or b""
+        kin = read_kin(name, roots) if marker in data.split(b"\0") else None
+        if kin and kin.living:
+            found[int(name)] = kin
     return found
 
 

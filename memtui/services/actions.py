@@ -7,14 +7,16 @@ row's. Every answer is words for the user; nothing here raises to the UI.
 from __future__ import annotations
 
 import os
-import pwd
 import time
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
-from memtui.kernel import pidfd
+from memtui.kernel import pidfd, procfs
 from memtui.kernel.errors import Denied, Gone, KernelError
+from memtui.kernel.procfs import Masks, Stat
+from memtui.kernel.roots import LIVE
 from memtui.model.snapshot import Identity, Proc
+from memtui.services.identify import command_line, user_name
 from memtui.services.signals import is_ending, name_of, waits_for_continue
 from memtui.text import safe, show
 from memtui.units import size
@@ -46,6 +48,13 @@ class Outcome(NamedTuple):
     def sent(self) -> bool:
         """Whether the kernel took the signal."""
         return self.kind == "sent"
+
+
+class Look(NamedTuple):
+    """What the kernel says of a target at one moment."""
+
+    stat: Stat
+    masks: Masks
 
 
 class Target:
@@ -83,14 +92,12 @@ class Target:
         if not self._bind():
             return self
         try:
-            comm = pidfd.read_stat(pid).comm
-            argv = pidfd.read_cmdline(pid)
-            self.rss = pidfd.read_rss(pid)
+            argv = procfs.read_cmdline(LIVE, pid)
+            self.rss = procfs.read_statm(LIVE, pid).rss
         except KernelError as e:
             self.refusal = _refused(e, f"PID {pid}")
             return self
-        self.name = show(comm)
-        self.command = show(argv.rstrip(b"\0").replace(b"\0", b" ")) or self.name
+        self.command = command_line(argv) or self.name
         self.user = user_name(self.uid)
         return self
 
@@ -102,8 +109,8 @@ class Target:
             return False
         try:
             self._fd = pidfd.open_pidfd(self.pid)
-            stat = pidfd.read_stat(self.pid)
-            tgid, self.uid = pidfd.read_owner(self.pid)
+            stat = procfs.read_stat(LIVE, self.pid)
+            tgid, self.uid = procfs.read_owner(LIVE, self.pid)
         except KernelError as e:
             self.refusal = _refused(e, who)
             return False
@@ -112,7 +119,7 @@ class Target:
         self.refusal = self._judge(stat, tgid)
         return self.refusal is None
 
-    def _judge(self, stat: pidfd.Stat, tgid: int) -> Outcome | None:
+    def _judge(self, stat: Stat, tgid: int) -> Outcome | None:
         if stat.start != self.start:
             return _reused(self.pid)
         if tgid != self.pid:
@@ -136,13 +143,13 @@ class Target:
         """Whether a pidfd holds it; without one the start time is compared before each signal."""
         return self._fd is not None
 
-    def look(self) -> pidfd.Stat | None:
+    def look(self) -> Look | None:
         """Return its state now (Z while its parent has not collected it), or None when gone."""
         try:
-            stat = pidfd.read_stat(self.pid)
+            stat, masks = procfs.read_masked(LIVE, self.pid)
         except KernelError:
             return None
-        return stat if stat.start == self.start else None
+        return Look(stat, masks) if stat.start == self.start else None
 
     def deliver(self, sig: int) -> None:
         """Send `sig`. Raises Gone or Denied; without a pidfd the start time is checked first."""
@@ -157,8 +164,8 @@ class Target:
         """Whether it has died; a zombie has."""
         if self._fd is not None:
             return pidfd.wait_exit(self._fd)
-        stat = self.look()
-        return stat is None or stat.state in "ZX"
+        now = self.look()
+        return now is None or now.stat.state in b"ZX"
 
     def close(self) -> None:
         """Let go of the pidfd. May be called twice."""
@@ -253,13 +260,13 @@ class Watch:
         if not self.target.ended():
             return self._alive(now - self._since)
         self._died = now if self._died is None else self._died
-        stat = self.target.look()
-        if stat is not None and now - self._died < _REAP_S:
+        zombie = self.target.look()
+        if zombie is not None and now - self._died < _REAP_S:
             return Verdict("waiting", f"{self.target.label} is ending")
         back = None if usage is None or self._before is None else self._before - usage
-        how = "ended" if stat is None else _uncollected(stat)
+        how = "ended" if zombie is None else _uncollected(zombie.stat)
         text = f"{self.target.label} {how}; {_memory(self.target.rss, back)}"
-        return Verdict("ended" if stat is None else "uncollected", text, False, back)
+        return Verdict("ended" if zombie is None else "uncollected", text, False, back)
 
     def _alive(self, age_s: float) -> Verdict:
         who, name = self.target.label, name_of(self.sig)
@@ -267,8 +274,8 @@ class Watch:
             return Verdict("alive", f"{who} is alive after {name}")
         if age_s < PATIENCE_S:
             return Verdict("waiting", f"waiting for {who} to end ({int(age_s)} s)")
-        stat = self.target.look()
-        why = _why_alive(stat, self.sig) if stat is not None else ""
+        look = self.target.look()
+        why = _why_alive(look, self.sig) if look is not None else ""
         text = f"{who} is still there {int(age_s)} s after {name}{why}"
         return Verdict("alive", text, offer_kill=self.sig != 9)
 
@@ -290,23 +297,13 @@ def ancestors(pid: int) -> list[int]:
     found: list[int] = []
     while pid > 1:
         try:
-            pid = pidfd.read_stat(pid).ppid
+            pid = procfs.read_stat(LIVE, pid).ppid
         except KernelError:
             break
         if pid <= 0 or pid in found:
             break
         found.append(pid)
     return found
-
-
-def user_name(uid: int | None) -> str:
-    """Return the user's name, the number where it has none, `?` where it is unknown."""
-    if uid is None:
-        return "?"
-    try:
-        return safe(pwd.getpwuid(uid).pw_name)
-    except KeyError:
-        return str(uid)
 
 
 def _refused(error: Exception, who: str) -> Outcome:
@@ -321,7 +318,7 @@ def _refused(error: Exception, who: str) -> Outcome:
 
 def _gone(target: Target) -> Outcome:
     try:
-        stat = pidfd.read_stat(target.pid)
+        stat = procfs.read_stat(LIVE, target.pid)
     except KernelError as e:
         return _refused(e, target.label)
     if stat.start != target.start:
@@ -335,7 +332,7 @@ def _reused(pid: int) -> Outcome:
 
 def _not_permitted(pid: int) -> str:
     try:
-        uid = pidfd.read_owner(pid)[1]  # anew: it may have become another user's by sudo
+        uid = procfs.read_owner(LIVE, pid)[1]  # anew: it may have become another user's by sudo
     except KernelError:
         return "not permitted"
     owner = f"not permitted: owned by {user_name(uid)}"
@@ -347,7 +344,7 @@ def _not_permitted(pid: int) -> str:
     return f"{owner} (run memtui {how})"
 
 
-def _uncollected(stat: pidfd.Stat) -> str:
+def _uncollected(stat: Stat) -> str:
     return f"ended, its parent (PID {stat.ppid}) has not collected it"
 
 
@@ -355,27 +352,28 @@ def _has(mask: int, sig: int) -> bool:
     return bool(mask >> (sig - 1) & 1)
 
 
-def _note(stat: pidfd.Stat, sig: int) -> str:
+def _note(look: Look, sig: int) -> str:
     """Return what the kernel already knows about how this signal will be taken."""
     name = name_of(sig)
-    if stat.pid == 1 and not _has(stat.caught, sig):
+    stat, masks = look
+    if stat.pid == 1 and not _has(masks.caught, sig):
         return f": PID 1 ignores {name}, which it has no handler for"
-    if stat.state in "Tt" and waits_for_continue(sig):
-        how = "traced by a debugger" if stat.state == "t" else "stopped"
+    if stat.state in b"Tt" and waits_for_continue(sig):
+        how = "traced by a debugger" if stat.state == b"t" else "stopped"
         return f": {how}: it will act on {name} when continued"
-    if _has(stat.ignored, sig):
+    if _has(masks.ignored, sig):
         return f": it ignores {name}"
-    if _has(stat.blocked, sig):
+    if _has(masks.blocked, sig):
         return f": it blocks {name} for now"
     return ""
 
 
-def _why_alive(stat: pidfd.Stat, sig: int) -> str:
-    if stat.state == "D":
+def _why_alive(look: Look, sig: int) -> str:
+    if look.stat.state == b"D":
         return ": in uninterruptible sleep (D), it ends when the disk, NFS or FUSE answers"
-    if note := _note(stat, sig):
+    if note := _note(look, sig):
         return note
-    return ": it handles the signal itself" if _has(stat.caught, sig) else ""
+    return ": it handles the signal itself" if _has(look.masks.caught, sig) else ""
 
 
 def _memory(rss: int, back: int | None) -> str:

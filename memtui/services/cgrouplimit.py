@@ -7,8 +7,9 @@ import itertools
 import os
 import time
 
-from memtui.kernel import cgroupmake, proctree
+from memtui.kernel import cgroupmake
 from memtui.kernel.errors import KernelError
+from memtui.kernel.procfs import read_kin
 from memtui.model.runlimit import CGROUP
 from memtui.services.limiter import Evidence, Unavailable
 from memtui.services.peaks import Peaks
@@ -135,8 +136,8 @@ class CgroupLimiter:
         return peaks.hwm or None if peak is None else peak
 
     def _living(self) -> int:
-        kin = (proctree.read_kin(p) for p in cgroupmake.read_procs(self.group))
-        return sum(1 for k in kin if k and k.state not in b"ZX")
+        kin = map(read_kin, cgroupmake.read_procs(self.group))
+        return sum(1 for k in kin if k and k.living)
 
     def finish(self, pid: int, session: bool) -> int:
         """Give what is left a moment to end, then kill and count it."""

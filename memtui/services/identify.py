@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 from memtui.kernel import procfs
-from memtui.kernel.cgroup import memory_cgroup
 from memtui.kernel.errors import KernelError
+from memtui.kernel.mounts import memory_cgroup
 from memtui.kernel.procscan import Reading
 from memtui.kernel.roots import Roots, read_optional
 from memtui.model.snapshot import Proc
-from memtui.text import show
+from memtui.text import safe, show
+
+
+def user_name(uid: int | None) -> str:
+    """Return the user's name, the number where it has none, `?` where it is unknown."""
+    if uid is None:
+        return "?"
+    import pwd
+
+    try:
+        return safe(pwd.getpwuid(uid).pw_name)
+    except KeyError:
+        return str(uid)
 
 
 class _Users(dict[int, str]):
     """User names by id, each looked up once."""
 
     def __missing__(self, uid: int) -> str:
-        import pwd
-
-        try:
-            name = pwd.getpwuid(uid).pw_name
-        except KeyError:
-            name = str(uid)
-        self[uid] = name
+        self[uid] = name = user_name(uid)
         return name
 
 

@@ -62,12 +62,10 @@ def choose(method: str, limit: int) -> Chosen:
 
 
 def read_quota() -> int | None:
-    """Return what `50%` is a share of, in bytes: our smallest cgroup limit, or the host's RAM."""
-    from memtui.kernel.cgroup import read_hierarchy
-    from memtui.kernel.meminfo import read_host
-    from memtui.kernel.roots import LIVE
+    """Return what `50%` is a share of, in bytes: the limit that binds, as the quota bar shows."""
+    from memtui.services.quota import QuotaSource  # only a percentage needs it
 
-    seen = read_hierarchy(LIVE)
-    limits = [level.limit for level in seen.levels]
-    limits += [seen.hierarchical_limit, read_host(LIVE).total]
-    return min((n for n in limits if n is not None), default=None)
+    source = QuotaSource()
+    binding = source.read().binding
+    source.close()
+    return None if binding is None else binding.bytes

@@ -8,7 +8,7 @@ import os
 import resource
 import time
 
-from memtui.kernel import proctree
+from memtui.kernel import procfs, proctree
 from memtui.model.runlimit import AS, DATA
 from memtui.services.limiter import Evidence, Unavailable
 from memtui.services.peaks import Peaks
@@ -65,7 +65,7 @@ class RlimitLimiter:
 
     def confirm(self, pid: int) -> int:
         """Return the soft limit in /proc/PID/limits."""
-        got = proctree.read_limit(pid, self._row)
+        got = procfs.read_limit(pid, self._row)
         if got is None or got > self._limit:
             raise Unavailable(f"{self._name} of process {pid} could not be read back")
         self._limit = got

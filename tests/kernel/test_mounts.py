@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memtui.kernel.cgroup import at_or_below, memory_cgroup
+from memtui.kernel.levels import at_or_below
 from memtui.kernel.mounts import (
     Mount,
     chain,
     choose,
+    memory_cgroup,
     memory_mounts,
     parse_cgroup,
     parse_mountinfo,

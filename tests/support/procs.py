@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from memtui.kernel import pidfd
+from memtui.kernel import procfs
+from memtui.kernel.roots import LIVE
 from memtui.model.snapshot import Proc
-from memtui.services.actions import user_name
+from memtui.services.identify import user_name
 
 READY = "import signal, sys, time\n{setup}\nprint('ready', flush=True)\ntime.sleep(60)\n"
 IGNORING = "signal.signal(signal.SIGTERM, signal.SIG_IGN)"
@@ -41,20 +42,20 @@ def sleeper(setup: str = "", **options: object) -> Iterator[subprocess.Popen[str
 
 def row(pid: int, name: str = "python3", start: int | None = None) -> Proc:
     """The row that a table would show for `pid`."""
-    stat = pidfd.read_stat(pid)
-    uid = pidfd.read_owner(pid)[1]
+    stat = procfs.read_stat(LIVE, pid)
+    uid = procfs.read_owner(LIVE, pid)[1]
     return Proc(
         pid=pid,
         start=stat.start if start is None else start,
         ppid=stat.ppid,
         uid=uid,
         user=user_name(uid),
-        state=stat.state,
+        state=stat.state.decode(),
         threads=1,
         nice=0,
         kernel_thread=stat.kernel_thread,
         virt=0,
-        rss=pidfd.read_rss(pid),
+        rss=procfs.read_statm(LIVE, pid).rss,
         shr=0,
         cpu_time=0.0,
         cpu_pct=None,
@@ -77,7 +78,7 @@ def until(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
 
 def state_of(pid: int) -> str:
     """The state letter that the kernel shows."""
-    return pidfd.read_stat(pid).state
+    return procfs.read_stat(LIVE, pid).state.decode()
 
 
 NO_PIDFD = """
