@@ -1,0 +1,212 @@
+"""Reading memtui's screen as a person does: rows, columns, the cursor, an open dialog."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from pyte.screens import Char
+
+from memtui.text import cells
+from tests.support.terminal import Terminal, Wanted
+
+MOUSE, ALTERNATE, CURSOR, DRAWING = 1000, 1049, 25, 2026
+DIALOG = re.compile(r"\b15 SIGTERM")
+_UNITS = {"B": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+_SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
+
+
+class Framed(Terminal):
+    """A terminal that, as a good one does, shows only frames that are drawn to their end."""
+
+    def wait_for(self, wanted: Wanted, timeout: float = 10.0) -> list[str]:
+        return super().wait_for(Whole(self, wanted), timeout)
+
+    def lines(self) -> list[str]:
+        with self._changed:
+            self._changed.wait_for(lambda: DRAWING not in self.screen.on, 2)
+            return super().lines()
+
+    def cells(self) -> list[list[Char]]:
+        with self._changed:
+            self._changed.wait_for(lambda: DRAWING not in self.screen.on, 2)
+            return super().cells()
+
+
+class Whole:
+    """A condition on the screen that waits for the end of a frame."""
+
+    def __init__(self, term: Terminal, wanted: Wanted) -> None:
+        self._term = term
+        self._wanted = wanted
+
+    def __call__(self, lines: list[str]) -> bool:
+        if DRAWING in self._term.screen.on:
+            return False
+        if callable(self._wanted):
+            return bool(self._wanted(lines))
+        wanted = re.escape(self._wanted) if isinstance(self._wanted, str) else self._wanted
+        return re.search(wanted, "\n".join(lines)) is not None
+
+    def __repr__(self) -> str:
+        return repr(self._wanted)
+
+
+class Row(NamedTuple):
+    """One process as the screen shows it."""
+
+    y: int
+    cells: dict[str, str]
+
+    @property
+    def pid(self) -> int:
+        return int(self.cells["PID"])
+
+
+def start(
+    *args: str,
+    cols: int = 120,
+    rows: int = 36,
+    env: Mapping[str, str] | None = None,
+    prefix: Sequence[str] = (),
+) -> Terminal:
+    """memtui in a terminal, ready for keys and the mouse."""
+    term = Framed([*prefix, sys.executable, "-m", "memtui", *args], cols, rows, env=env)
+    try:
+        term.wait_for(lambda lines: MOUSE in term.modes and table(lines))
+    except BaseException:
+        term.close()
+        raise
+    return term
+
+
+def header(lines: list[str]) -> tuple[int, list[str]] | None:
+    """Where the table's header is, and its titles without the mark of the sorted one."""
+    for y, line in enumerate(lines):
+        titles = [word.rstrip("▼▲…") for word in line.split()]
+        if {"PID", "RES", "COMMAND"} <= set(titles):
+            return y, titles
+    return None
+
+
+def table(lines: list[str]) -> list[Row]:
+    """The rows that are visible, from the top."""
+    if (found := header(lines)) is None:
+        return []
+    y, titles = found
+    rows = []
+    for at in range(y + 1, len(lines)):
+        parts = lines[at].rstrip("▐▕ ").split(None, len(titles) - 1)
+        shown = dict(zip(titles, parts, strict=False))
+        if not shown.get("PID", "").isdecimal():
+            break
+        rows.append(Row(at, shown))
+    return rows
+
+
+def column(lines: list[str], title: str) -> list[str]:
+    return [row.cells[title] for row in table(lines)]
+
+
+def row_of(lines: list[str], pid: int) -> Row | None:
+    return next((row for row in table(lines) if row.pid == pid), None)
+
+
+def amount(text: str) -> float:
+    """Bytes of `9.81M`, `812K`, `1.31G`, `0`; nothing (`·`) counts as 0."""
+    return float(text[:-1]) * _UNITS[text[-1]] if text[-1] in _UNITS else number(text)
+
+
+def number(text: str) -> float:
+    return {"·": 0.0, "?": -1.0}[text] if text in "·?" else float(text.lstrip(">"))
+
+
+def seconds(text: str) -> float:
+    """Seconds of `0:07.25`, `1h22m`, `3d04h`."""
+    if ":" in text:
+        minutes, rest = text.split(":")
+        return 60 * int(minutes) + float(rest)
+    return float(sum(int(n) * _SECONDS[u] for n, u in re.findall(r"(\d+)([dhms])", text)))
+
+
+def sorted_by(
+    title: str, value: Callable[[str], float], descending: bool
+) -> Callable[[list[str]], bool]:
+    """A condition on the screen: its rows stand in this order, and differ."""
+
+    def holds(lines: list[str]) -> bool:
+        values = [value(text) for text in column(lines, title)]
+        return len(values) > 1 and values == sorted(values, reverse=descending)
+
+    return holds
+
+
+def cursor(term: Terminal) -> Row | None:
+    """The row that stands out by its background; None where it is scrolled away."""
+    drawn = term.cells()
+    rows = table(["".join(c.data for c in line).rstrip() for line in drawn])
+    looks = {row.y: (drawn[row.y][0].bg, drawn[row.y][0].reverse) for row in rows}
+    usual = Counter(looks.values()).most_common(1)[0][0] if looks else None
+    other = [row for row in rows if looks[row.y] != usual]
+    assert len(other) <= 1, "two rows look selected"
+    return other[0] if other else None
+
+
+def wait_cursor(term: Terminal, pid: int) -> Row:
+    """Wait until the cursor stands on a process."""
+    term.wait_for(lambda _: (row := cursor(term)) is not None and row.pid == pid)
+    row = cursor(term)
+    assert row is not None
+    return row
+
+
+def row_wait(term: Terminal, pid: int) -> Row:
+    """Wait until a process is visible."""
+    found = row_of(term.wait_for(lambda lines: row_of(lines, pid)), pid)
+    assert found is not None
+    return found
+
+
+def point_at(term: Terminal, pid: int) -> Row:
+    """Click the row of a process that is visible, and wait for the cursor."""
+    term.click(20, row_wait(term, pid).y)
+    return wait_cursor(term, pid)
+
+
+def on_main(lines: list[str]) -> bool:
+    """Whether nothing stands before the main screen."""
+    text = "\n".join(lines)
+    before = ("15 SIGTERM", "Sort by", "Run under", "Still alive")
+    return bool(table(lines)) and not any(word in text for word in before)
+
+
+def leave(term: Terminal) -> None:
+    """Press Esc and wait: an Esc with a key hard on its heels would be Alt and that key."""
+    term.send("Esc")
+    term.wait_for(on_main)
+
+
+def title_x(lines: list[str], title: str) -> tuple[int, int]:
+    """The cell of a column's title, for a click."""
+    found = header(lines)
+    assert found is not None
+    line = lines[found[0]]
+    match = re.search(rf"(?<!\S){re.escape(title)}(?=[▼▲…\s]|$)", line)
+    assert match is not None, f"no column {title}"
+    return cells(line[: match.start()]), found[0]
+
+
+def dialog(lines: list[str]) -> str:
+    """The kill dialog from its title to the list of signals."""
+    first = next(y for y, line in enumerate(lines) if "Send signal" in line)
+    last = next(y for y, line in enumerate(lines) if DIALOG.search(line))
+    return "\n".join(lines[first:last])
+
+
+def spot(term: Terminal, text: str) -> tuple[int, int]:
+    """Wait for a text and return its first cell, for a click."""
+    term.wait_for(text)
+    return term.find(text)
