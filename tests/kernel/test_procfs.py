@@ -20,6 +20,7 @@ from memtui.kernel import procfs
 from memtui.kernel.errors import Denied, Gone, KernelError, Malformed
 from memtui.kernel.roots import LIVE, Roots
 from tests.support.procs import IGNORING, require, sleeper
+from tests.support.steady import agree
 
 LINE = b"42 (%b) S 7 42 43 0 -1 4194560 1 2 3 4 5 6 7 8 20 -3 9 0 9876 1 1 1 " + b"0 " * 6
 TOUCH = "held = bytearray(24 << 20); held[::4096] = b'x' * len(held[::4096])"
@@ -128,9 +129,13 @@ def test_sizes_of_all_processes_equal_psutil_unless_they_moved() -> None:
 
 def test_pss_and_uss_equal_psutil() -> None:
     with sleeper(TOUCH) as process:
-        rollup = procfs.read_rollup(LIVE, process.pid)
-        theirs = psutil.Process(process.pid).memory_full_info()
-        assert (rollup.pss, rollup.uss, rollup.swap) == (theirs.pss, theirs.uss, theirs.swap)
+        theirs = psutil.Process(process.pid)
+
+        def said() -> procfs.Rollup:
+            full = theirs.memory_full_info()
+            return procfs.Rollup(full.pss, full.uss, full.swap)
+
+        agree(lambda: procfs.read_rollup(LIVE, process.pid), said)
 
 
 def test_who_it_is_equals_psutil() -> None:
