@@ -23,8 +23,8 @@ def check_root(root: str) -> str:
     root = root.rstrip("/")
     if root and not os.path.isdir(root):
         raise UsageError(f"--root {root!r} is not a directory")
-    if not os.path.isdir(root + "/proc"):
-        raise UsageError(f"--root {root or '/'!r} holds no /proc")
+    if root and not os.path.isdir(root + "/proc"):
+        raise UsageError(f"--root {root!r} holds no /proc")
     return root
 
 

@@ -265,6 +265,11 @@ def read_rollup(roots: Roots, pid: int | str) -> Rollup:
     return parse_rollup(read_bytes(path_of(roots, pid, "smaps_rollup")))
 
 
+def is_there(roots: Roots) -> bool:
+    """Whether there is a /proc as Linux has it. A captured tree is one, whatever it lacks."""
+    return not roots.live or os.path.exists(path_of(roots, "self", "stat"))
+
+
 def list_pids(roots: Roots) -> list[str]:
     """Return the process directories of /proc, as text. Raises a KernelError."""
     try:

@@ -9,7 +9,7 @@ from memtui.kernel import procfs
 from memtui.kernel.errors import KernelError
 from memtui.kernel.roots import Roots
 from memtui.model.snapshot import Proc
-from memtui.services.sampler import Processes
+from memtui.services.sampler import open_processes
 from memtui.text import decode
 
 
@@ -28,8 +28,7 @@ _NO_MEMORY = Detail(0, 0, 0, 0)
 
 def take(roots: Roots) -> list[Proc]:
     """Return every process as it is now. Raises a KernelError where /proc is unreadable."""
-    processes = Processes(roots, room=0)
-    return processes.sample(cgroups=True)
+    return open_processes(roots, room=0).sample(cgroups=True)
 
 
 def detail(roots: Roots, proc: Proc) -> Detail:
@@ -93,11 +92,24 @@ def totals_json(procs: list[Proc], details: list[Detail]) -> dict[str, int]:
     }
 
 
+def _portable(procs: list[Proc]) -> tuple[list[Detail], list[dict[str, Any]]]:
+    """The same where there is no Linux procfs."""
+    from memtui.services import portable
+
+    boot_time = portable.boot_time()
+    details = [Detail(*portable.full(p.pid)) for p in procs]
+    rows = [proc_json(p, d, boot_time) for p, d in zip(procs, details, strict=True)]
+    return details, [r | portable.unknowns(p) for r, p in zip(rows, procs, strict=True)]
+
+
 def as_json(roots: Roots, procs: list[Proc], host: dict[str, Any]) -> dict[str, Any]:
     """Return the document of `memtui ps --json` for `procs`, in their order."""
-    boot_time = procfs.read_boot_time(roots)
-    details = [detail(roots, p) for p in procs]
-    rows = [proc_json(p, d, boot_time) for p, d in zip(procs, details, strict=True)]
+    if procfs.is_there(roots):
+        boot_time = procfs.read_boot_time(roots)
+        details = [detail(roots, p) for p in procs]
+        rows = [proc_json(p, d, boot_time) for p, d in zip(procs, details, strict=True)]
+    else:
+        details, rows = _portable(procs)
     return {
         "schema": "memtui.ps/1",
         "processes": rows,

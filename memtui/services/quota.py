@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from memtui.kernel import procfs
 from memtui.kernel.cgroup import HierarchyReader
 from memtui.kernel.meminfo import HostReader
 from memtui.kernel.roots import LIVE, Roots
@@ -18,13 +19,18 @@ class QuotaSource:
         """Look at our own cgroup, or at `cgroup`, a path as in /proc/PID/cgroup."""
         self._reader = HierarchyReader(roots, cgroup)
         self._host = HostReader(roots)
+        self._meminfo = self._host.meminfo
+        if not procfs.is_there(roots):
+            from memtui.services import portable
+
+            self._meminfo = portable.meminfo
         self._declared = derive_declared(os.environ)
 
     def read(self) -> Quota:
         """Return the quota; what cannot be read is None, nothing is raised."""
         kills = self._host.oom_kill()
         hierarchy = self._reader.read(kills)
-        host = derive_host(self._host.meminfo())
+        host = derive_host(self._meminfo())
         pressure = derive_pressure(self._reader.pressure(), self._host.pressure())
         return resolve_quota(hierarchy, host, kills, pressure, self._declared)
 

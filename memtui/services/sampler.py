@@ -19,13 +19,14 @@ if TYPE_CHECKING:  # what only the running thread needs would cost the first fra
 
     from memtui.model.victims import OomEvent
     from memtui.services.oomwatch import OomWatch
+    from memtui.services.portable import PortableProcesses
 
     Listener = Callable[[Snapshot, Sequence[OomEvent]], None]
 
 _KEPT_SHARE = 100  # kept descriptors may cost 1/100 of the limit in kernel memory
 _SPARE_FDS = 200  # left to the screen, to jobs and to everybody else
 _CGROUPS_PER_TICK = 200  # each process's cgroup is read once, but not all in one tick
-_RECHECK = 16  # ticks between two looks at who a busy process is: arguments, uid
+_RECHECK = 16  # ticks at most until it is looked who a process that ran is: arguments, uid
 
 
 def raise_descriptor_limit() -> int:
@@ -51,6 +52,7 @@ class Processes:
         self._procs: dict[str, Proc] = {}
         self._moving: set[str] = set()  # those whose CPU% is not 0.0: unknown, or they ran
         self._no_cgroup: set[str] = set()
+        self._ran: set[str] = set()  # since it was looked who they are: exec and setuid are runs
         self._at: float | None = None  # of the last sample, on CLOCK_BOOTTIME
         self._turn = 0
 
@@ -66,6 +68,7 @@ class Processes:
         for name in self._scan.gone:
             self._procs.pop(name, None)
             self._no_cgroup.discard(name)
+            self._ran.discard(name)
         moving = set()
         for name in self._scan.touched:
             if name in readings and self._update(name, before, now).cpu_pct != 0.0:
@@ -74,6 +77,7 @@ class Processes:
             if name in self._procs:
                 self._procs[name] = self._procs[name]._replace(cpu_pct=0.0)
         self._moving = moving
+        self._look_again()
         self._fill_cgroups(len(readings) if cgroups else _CGROUPS_PER_TICK)
         return list(self._procs.values())
 
@@ -91,13 +95,11 @@ class Processes:
             known = 0.0 if born else old.cpu_time if old else 0.0
             if not born or stat.start / procfs.TICKS_PER_S >= before:
                 cpu_pct = 100.0 * max(0.0, cpu_time - known) / max(now - before, 0.01)
-        if old is None or old.comm != stat.comm or (self._turn + stat.pid) % _RECHECK == 0:
+        if old is None or old.comm != stat.comm:
             new = self._identify.proc(name, self._scan.readings[name], cpu_pct)
-            if old is not None and old.comm == stat.comm:
-                new = new._replace(cgroup=old.cgroup)
-            else:
-                self._no_cgroup.add(name)
+            self._no_cgroup.add(name)
         else:
+            self._ran.add(name)
             new = old._replace(
                 ppid=stat.ppid,
                 state=stat.state.decode("ascii", "replace"),
@@ -113,6 +115,15 @@ class Processes:
         self._procs[name] = new
         return new
 
+    def _look_again(self) -> None:
+        """Identify anew who ran some ticks ago, its name the same: it may be idle by now."""
+        for name in [n for n in self._ran if (self._turn + int(n)) % _RECHECK == 0]:
+            self._ran.discard(name)
+            old = self._procs[name]
+            new = self._identify.proc(name, self._scan.readings[name], old.cpu_pct)
+            if new.argv or not old.argv:  # a zombie has none: what it was is still worth knowing
+                self._procs[name] = new._replace(cgroup=old.cgroup)
+
     def _fill_cgroups(self, at_most: int) -> None:
         """Read the cgroup of processes that have none yet, some each tick."""
         for _ in range(min(len(self._no_cgroup), at_most)):
@@ -120,6 +131,15 @@ class Processes:
             if name in self._procs:
                 cgroup = self._identify.cgroup(name)
                 self._procs[name] = self._procs[name]._replace(cgroup=cgroup)
+
+
+def open_processes(roots: Roots, room: int) -> Processes | PortableProcesses:
+    """Return the way to read processes here; at most `room` descriptors are kept."""
+    if procfs.is_there(roots):
+        return Processes(roots, room)
+    from memtui.services.portable import PortableProcesses
+
+    return PortableProcesses()
 
 
 class Sampler:
@@ -139,13 +159,18 @@ class Sampler:
         self._also: tuple[Callable[[], None], ...] = ()
         self._quota = QuotaSource(roots, cgroup)
         self._cgroup = cgroup
-        self._processes: Processes | None = None
+        self._processes: Processes | PortableProcesses | None = None
         self._wake = threading.Event()
         self._stop = False
         self._thread: threading.Thread | None = None
 
     def first_look(self, rows: int) -> Snapshot:
-        """Return a snapshot that holds only the `rows` processes with most resident memory."""
+        """Return a snapshot that holds only the `rows` processes with most resident memory.
+
+        Raises a KernelError where /proc is unreadable.
+        """
+        if not procfs.is_there(self.roots):
+            return self.sample()
         began = time.thread_time()
         readings, count = biggest(self.roots, rows)
         identify = Identify(self.roots)
@@ -158,7 +183,7 @@ class Sampler:
         quota = self._quota.read()
         if self._processes is None:
             room = descriptor_room(quota.limit.bytes if quota.limit else None)
-            self._processes = Processes(self.roots, room if self.roots.live else 0)
+            self._processes = open_processes(self.roots, room if self.roots.live else 0)
         procs = self._processes.sample()
         return self._snapshot(procs, len(procs), began, quota)
 
