@@ -10,7 +10,7 @@ _DECIMAL = {"kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 
 
 def size(n: int | None) -> str:
-    """Return bytes in at most five cells and three significant digits: `812K`, `9.81M`, `1.31G`.
+    """Return bytes in at most five cells: `812K`, `9.81M`, `1000M`, `1.31G`.
 
     Unknown (None) is `?`, never 0.
     """
@@ -18,7 +18,7 @@ def size(n: int | None) -> str:
         return "?"
     if n < 0:
         return "-" + size(-n)
-    if n < 1000:
+    if n < 1024:
         return f"{n}B" if n else "0"
     value = float(n)
     for unit in _UNITS:
@@ -27,7 +27,7 @@ def size(n: int | None) -> str:
             return f"{value:.2f}{unit}"
         if value < 99.95:
             return f"{value:.1f}{unit}"
-        if value < 999.5 or unit == "E":
+        if value < 1023.5 or unit == "E":
             return f"{value:.0f}{unit}"
     raise AssertionError("unreachable")
 

@@ -27,21 +27,31 @@ LIMIT = 1000 * MIB
 
 _JOB = """
 import sys, time
-mib, pause, top = int(sys.argv[1]), float(sys.argv[2]), time.monotonic() + 240
+mib, pause, top = int(sys.argv[-2]), float(sys.argv[-1]), time.monotonic() + 240
 held = [bytearray(b"x" * (1 << 20)) for _ in range(mib)]
 while time.monotonic() < top:
     if pause:
         held.append(bytearray(b"x" * (1 << 20)))
     time.sleep(pause or 1)
 """
-_JOBS = ("train.py 380 0", "serve.py 96 0", "notebook.py 58 0")
+_JOBS = (
+    "train.py 290 0",
+    "serve.py 96 0",
+    "notebook.py 58 0",
+    "worker.py --queue=mail 14 0",
+    "worker.py --queue=thumbnails 22 0",
+    "worker.py --queue=search 9 0",
+    "watch_files.py 4 0",
+    "metrics.py --port=9100 6 0",
+    "sync.py --every=60 3 0",
+)
 _VICTIM = "join_tables.py 1100 0"  # the biggest when the limit is met: the kernel ends it
 _GROWING = "features.py 250 0.9"
 _WORLD = """
 mount -t proc proc /proc; hostname quota 2>/dev/null
 echo 0 >"$1" || exit 125; shift
 job() {{ PYTHONHOME={home} exec -a python3 "$0" $1; }}
-for each in {jobs}; do job "$each" & sleep 0.4; done
+for each in {jobs}; do job "$each" & sleep 0.1; done
 (sleep 6; (job "{victim}") 2>/dev/null; sleep 1; job "{growing}") &
 exec "$@"
 """
@@ -60,13 +70,15 @@ class Scene(NamedTuple):
 
 
 SCENES = (
-    Scene("main-120x40", 120, 40, history_s=40),
+    Scene("main-dark", 120, 36, history_s=45),
+    Scene("main-light", 120, 36, history_s=45, options=("--theme", "memtui-light")),
     Scene("main-80x24", 80, 24),
-    Scene("main-200x60", 200, 60, history_s=60),
-    Scene("kill-120x40", 120, 40, ("F9",), "SIGTERM"),
-    Scene("oom-120x40", 120, 40, ("o",), "join_tables"),
-    Scene("charts-120x40", 120, 40, ("g",), history_s=40),
-    Scene("help-120x40", 120, 40, ("F1",)),
+    Scene("main-160x50", 160, 50, history_s=45),
+    Scene("kill", 120, 36, ("F9",), "SIGTERM"),
+    Scene("limits", 120, 36, ("i",), "binds"),
+    Scene("oom", 120, 36, ("o",), "join_tables"),
+    Scene("charts", 120, 36, ("g",), history_s=45),
+    Scene("help", 120, 36, ("F1",)),
 )
 
 
@@ -86,7 +98,8 @@ def shoot(term: Terminal, scene: Scene, out: Path, title: str) -> Path:
 @contextlib.contextmanager
 def world() -> Iterator[tuple[Group, Path]]:
     """A limited cgroup, and a folder with the scripts of the jobs."""
-    with v1_group(LIMIT) as group, tempfile.TemporaryDirectory() as folder:
+    with v1_group(LIMIT, "project-") as group, tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / ".venv").symlink_to(sys.prefix)  # no path of this machine in a picture
         for job in (*_JOBS, _VICTIM, _GROWING):
             (Path(folder) / job.split()[0]).write_text(_JOB, encoding="utf-8")
         yield group, Path(folder)
@@ -107,7 +120,7 @@ def scenes(names: Sequence[str], out: Path) -> None:
     for scene in SCENES:
         if names and scene.name not in names:
             continue
-        memtui = [sys.executable, "-m", "memtui", *scene.options]
+        memtui = [".venv/bin/python", "-m", "memtui", *scene.options]
         with world() as (group, folder):
             argv = inside(group, memtui)
             with Terminal(argv, scene.cols, scene.rows, cwd=str(folder)) as term:

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from memtui.model.snapshot import Quota
 from memtui.model.victims import OomEvent, describe
 from memtui.render.graph import area
-from memtui.render.spans import Line, rule
-from memtui.text import elide
+from memtui.render.spans import Line, rule, width_of
+from memtui.text import cells, elide, elide_left, safe
 from memtui.units import size
 
 
@@ -19,12 +19,27 @@ def clock(epoch_s: float) -> str:
 
 
 def event_line(event: OomEvent, width: int) -> Line:
-    """Return one event in one line: when, how many, where, and who it probably was."""
+    """Return one event in one line: when, who it probably was, how many, and where."""
     if event.before_start:
         return [(" □ ", "muted"), (elide(describe(event), width - 4), "muted")]
     when = clock(event.time)
-    text = elide(describe(event), width - len(when) - 5)
-    return [(" ■ ", "crit"), (when + " ", "muted"), (text, "bold")]
+    line: Line = [(" ■ ", "crit"), (when + " ", "muted"), (f"{event.count} killed", "crit")]
+    if not event.ours:
+        words = f"{event.count} killed elsewhere"
+        line = [(" □ ", "muted"), (when + " ", "muted"), (words, "muted")]
+    if event.victims:
+        line.append((": probably ", "muted"))
+        first, more = event.victims[0], len(event.victims) - 1
+        tail = f" {first.pid} ({size(first.rss)})" + (f" and {more} more" if more else "")
+        room = max(8, width - width_of(line) - cells(tail) - 1)
+        line += [(elide(first.command, min(room, 40)), "bold"), (tail, "")]
+    else:
+        line.append((": a process that memtui had not seen", "muted"))
+    room = width - width_of(line) - 3
+    where = event.cgroup or "a cgroup that is gone"
+    if room > 8:
+        line.append(("  " + elide_left(safe(where), room), "muted"))
+    return line
 
 
 def watched(quota: Quota) -> str:

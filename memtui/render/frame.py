@@ -13,7 +13,6 @@ from memtui.model.snapshot import Snapshot
 from memtui.render.quota import limit_words, quota_lines
 from memtui.render.rows import View, header, row, solve
 from memtui.render.spans import Line, fitted, rule, spread, width_of
-from memtui.units import duration
 
 MIN_WIDTH, MIN_HEIGHT = 40, 10
 KEYS = (
@@ -89,7 +88,7 @@ def key_at(x: int) -> str | None:
 
 def graph_title() -> Line:
     """Return the heading of the two-minute graph."""
-    return [("memory", "bold"), (f", last {duration(120)}", "muted")]
+    return [("memory", "bold"), (", last 2 min", "muted")]
 
 
 def first_frame(

@@ -19,7 +19,7 @@ def _which(title: str, limit: Limit | None) -> list[Line]:
     head: Line = [
         (f"{title:<10}", "muted"),
         (f"{size_long(limit.usage)} of {size_long(limit.bytes)}", "bold"),
-        (f"  hard {size(limit.hard)} ", "muted"),
+        (f"  not reclaimable {size(limit.hard)} ", "muted"),
         (share, danger(pct)),
     ]
     return [head, [(" " * 10 + safe(limit.path), "muted")]]

@@ -30,6 +30,7 @@ class Palette(NamedTuple):
     track: str  # the empty part of a bar
     surface: str  # header row and key bar
     selection: str
+    series: tuple[str, ...]  # five lines of a chart, told apart by the colour-blind too
     mono: bool = False  # no colour at all: bold and reverse carry the meaning
 
 
@@ -43,6 +44,7 @@ DARK = Palette(
     track="#2a2e37",
     surface="#22262e",
     selection="#2d5070",
+    series=("#5aa9e6", "#e6a15a", "#4fc1a6", "#b48ef0", "#8a929e"),
 )
 LIGHT = Palette(
     background="#fafaf7",
@@ -54,6 +56,7 @@ LIGHT = Palette(
     track="#e2e3df",
     surface="#ecece6",
     selection="#bcd9ef",
+    series=("#005f9e", "#b05a00", "#00786a", "#7a3fb8", "#6a6f78"),
 )
 
 
@@ -78,6 +81,7 @@ def _looks(p: Palette) -> dict[str, Look]:
         "label": Look(p.foreground, p.surface),
         "tag": Look(p.warn, bold=True),
         "job": Look(p.calm, bold=True),
+        **{f"series{i}": Look(color, bold=True) for i, color in enumerate(p.series)},
     }
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from memtui.kernel.cgroup import Parts
 from memtui.model.snapshot import Host, Limit, Quota
 from memtui.render.palette import level
-from memtui.render.spans import Line, spread
+from memtui.render.spans import Line, spread, width_of
 from memtui.text import elide_left, safe
 from memtui.units import percent, size
 
 _LABEL = 9
-_NUMBERS = 24
+_NUMBERS = 25
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 # one hue, four densities: told apart without colour too
 ANON, SHMEM, KERNEL, CACHE = "█", "▓", "▒", "░"
@@ -100,37 +100,56 @@ def memory_line(quota: Quota, width: int) -> Line:
     return [(f"{' memory':<{_LABEL}}", "muted"), *drawn, *numbers]
 
 
-def legend_line(quota: Quota, width: int) -> Line:
-    """Return what each part of the bar is, in bytes, and what reclaim cannot give back."""
-    parts, limit = quota.parts, quota.binding
+def _legend(quota: Quota) -> list[tuple[Line, int]]:
+    """What the bar's glyphs mean, in drawing order, each with its importance."""
+    parts = quota.parts
     cache = _sum(parts.cache_active, parts.cache_inactive, parts.kernel_reclaimable)
     kernel = _sum(parts.kernel, parts.sock, parts.other)
-    line: Line = [(" " * _LABEL, "")]
-    for glyph, name, n, role in (
-        (ANON, "anon", parts.anon, "calm"),
-        (SHMEM, "tmpfs/shm", parts.shmem, "calm"),
-        (KERNEL, "kernel", kernel, "calm"),
-        (CACHE, "cache", cache, "muted"),
-    ):
-        line += [(glyph, role), (f" {name} ", "muted"), (size(n), ""), ("  ", "")]
-    if quota.peak:
-        line += [("│", "bold"), (" peak ", "muted"), (size(quota.peak), "")]
-    pct = hard_pct(limit)
-    right: Line = []
-    if limit is not None and pct is not None:
-        role = level(pct)
-        word = {"calm": "", "warn": "warn ", "crit": "CRIT "}[role]
-        hard = limit.hard if limit.hard is not None else limit.usage
-        right = [("hard ", "muted"), (f"{word}{size(hard)} {pct:.0f}%", role), (" ", "")]
-    return spread(line, right, width)
+    items = [
+        ("■", "anon", parts.anon, "calm", 9),  # a full block would run into the bar above it
+        (SHMEM, "tmpfs", parts.shmem, "calm", 7 if parts.shmem else 2),
+        (KERNEL, "kernel", kernel, "calm", 6),
+        (CACHE, "cache", cache, "muted", 8),
+        ("│", "peak", quota.peak, "bold", 4),
+    ]
+    return [
+        ([(glyph, role), (f" {name} ", "muted"), (size(n), ""), ("   ", "")], rank)
+        for glyph, name, n, role, rank in items
+        if n is not None or name != "peak"
+    ]
 
 
-def _simple(label: str, used: int | None, limit: int | None, width: int, note: str = "") -> Line:
-    numbers = _numbers(used, limit, "", note)
+def _hard(quota: Quota, width: int) -> Line:
+    """What reclaim cannot give back, with the level in words where it is not calm."""
+    limit, pct = quota.binding, hard_pct(quota.binding)
+    if limit is None or pct is None:
+        return []
+    role = level(pct)
+    word = {"calm": "", "warn": "warn ", "crit": "CRIT "}[role]
+    name = "not reclaimable " if width >= 110 else "hard "
+    used = limit.hard if limit.hard is not None else limit.usage
+    return [(name, "muted"), (f"{word}{size(used)}", role), (f" {pct:>4.0f}% ", role)]
+
+
+def legend_line(quota: Quota, width: int) -> Line:
+    """Return what each part of the bar is, in bytes, and what reclaim cannot give back."""
+    right = _hard(quota, width)
+    items = _legend(quota)
+    room = width - _LABEL - width_of(right)
+    while items and sum(width_of(line) for line, _ in items) > room:
+        items.remove(min(items, key=lambda item: item[1]))
+    left: Line = [(" " * _LABEL, "")]
+    for line, _ in items:
+        left += line
+    return spread(left, right, width)
+
+
+def _thin(label: str, used: int | None, limit: int | None, width: int, note: str = "") -> Line:
+    """Return a secondary meter: a line, where the quota itself is a bar."""
     room = max(4, width - _LABEL - _NUMBERS)
-    filled = [(used, ANON)] if used else []
-    drawn = bar(filled, limit, room) if limit else [(" " * room, "bar")]
-    return [(f" {label:<{_LABEL - 1}}", "muted"), *drawn, *numbers]
+    full = min(room, round((used or 0) / limit * room)) if limit else 0
+    drawn: Line = [("━" * full, "calm"), ("─" * (room - full), "rule")]
+    return [(f" {label:<{_LABEL - 1}}", "muted"), *drawn, *_numbers(used, limit, "", note)]
 
 
 def swap_line(quota: Quota, width: int) -> Line:
@@ -140,7 +159,7 @@ def swap_line(quota: Quota, width: int) -> Line:
     used = quota.swap_usage
     if used is None and host.swap_total is not None and host.swap_free is not None:
         used = host.swap_total - host.swap_free
-    return _simple("swap", used, limit, width, "none" if limit == 0 else "")
+    return _thin("swap", used, limit, width, "none" if limit == 0 else "")
 
 
 def host_used(host: Host) -> int | None:
@@ -153,7 +172,7 @@ def host_used(host: Host) -> int | None:
 def other_line(quota: Quota, width: int) -> Line:
     """Return the host below a cgroup that binds, or our own cgroup below a host that does."""
     if quota.binding is None or not quota.binding.is_host:
-        return _simple("host", host_used(quota.host), quota.host.total, width)
+        return _thin("host", host_used(quota.host), quota.host.total, width)
     if not quota.levels:
         return [
             (" cgroup  ", "muted"),
@@ -165,7 +184,7 @@ def other_line(quota: Quota, width: int) -> Line:
             f"{size(own.usage)} in use, no limit  {elide_left(safe(own.path), max(8, width - 40))}"
         )
         return [(" cgroup  ", "muted"), (text, "muted")]
-    return _simple("cgroup", own.usage, own.limit, width)
+    return _thin("cgroup", own.usage, own.limit, width)
 
 
 def quota_lines(quota: Quota, width: int, height: int) -> list[Line]:
@@ -177,12 +196,12 @@ def quota_lines(quota: Quota, width: int, height: int) -> list[Line]:
 
 
 def limit_words(quota: Quota, width: int = 80) -> str:
-    """Return which limit binds and which file says so, in at most `width` cells."""
+    """Return which limit binds and whose it is, in at most `width` cells."""
     limit = quota.binding
     if limit is None:
         return "limit not visible from here"
-    if limit.is_host:
+    if limit.level is None:
         finite = any(lv.limit is not None for lv in quota.levels)
         return "host memory binds" if finite else "no limit: host memory"
-    head = f"limit {size(limit.bytes)}  "
-    return head + elide_left(safe(limit.path), max(8, width - len(head)))
+    head = f"limit {size(limit.bytes)}  cgroup v{quota.version} "
+    return head + elide_left(safe(quota.levels[limit.level].path), max(8, width - len(head)))

@@ -77,8 +77,9 @@ def _number_role(field: Field, text: str, proc: Proc, view: View) -> str:
 
 def row(proc: Proc, columns: tuple[Column, ...], view: View, mark: str = "") -> Line:
     """Return one process as a line. `mark` is a role for the whole row, as "tag"."""
-    foreign = proc.kernel_thread or (view.uid is not None and proc.uid != view.uid)
-    whole = mark or ("muted" if foreign else "")
+    foreign = view.uid is not None and proc.uid != view.uid
+    dim = foreign or proc.kernel_thread or proc.state == "Z"
+    whole = mark or ("muted" if dim else "")
     line: Line = []
     for column in columns:
         field = column.field

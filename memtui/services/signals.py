@@ -21,11 +21,27 @@ _ENDING = frozenset((1, 2, 3, 6, 9, 15))  # what people send to end a process
 _UNSTOPPABLE = frozenset((Signals.SIGKILL, Signals.SIGSTOP, Signals.SIGCONT))
 
 
+_MEANING = {
+    15: "ask it to end, so that it can save and clean up",
+    9: "end it at once: it cannot save anything",
+    2: "interrupt, as Ctrl-C does",
+    1: "hang up; many daemons read their settings anew",
+    3: "quit, perhaps with a core dump",
+    int(Signals.SIGSTOP): "pause it; its memory stays in use",
+    int(Signals.SIGCONT): "let it go on after a pause",
+}
+
+
 class Sig(NamedTuple):
     """One line of a signal list."""
 
     number: int
     name: str
+
+    @property
+    def meaning(self) -> str:
+        """What people send it for; empty for the rarer ones."""
+        return _MEANING.get(self.number, "")
 
 
 def name_of(number: int) -> str:

@@ -41,6 +41,7 @@ _ANSI = Palette(
     track="default",
     surface="default",
     selection="blue",
+    series=("blue", "yellow", "cyan", "magenta", "bright_black"),
 )
 
 

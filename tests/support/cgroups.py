@@ -83,13 +83,13 @@ class Group:
 
 
 @contextlib.contextmanager
-def v1_group(limit: int | None = None) -> Iterator[Group]:
+def v1_group(limit: int | None = None, name: str = NAME) -> Iterator[Group]:
     """A fresh v1 memory cgroup; skips (in CI: fails) where none can be made."""
     if reason := missing_v1():
         if os.environ.get("CI"):
             pytest.fail(f"CI must not skip this: {reason}")
         pytest.skip(reason)
-    path = V1_MEMORY / f"{NAME}{secrets.token_hex(4)}"
+    path = V1_MEMORY / f"{name}{secrets.token_hex(4)}"
     path.mkdir()
     group = Group(path)
     try:

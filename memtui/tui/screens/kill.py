@@ -62,7 +62,8 @@ class KillDialog(ModalScreen[Signal]):
 
     @staticmethod
     def _option(sig: Sig) -> Option:
-        return Option(Content.assemble((f"{sig.number:>3} ", "bold"), sig.name), id=str(sig.number))
+        name = (f"{sig.number:>3} {sig.name:<12}", "bold")
+        return Option(Content.assemble(name, (sig.meaning, "dim")), id=str(sig.number))
 
     def on_mount(self) -> None:
         """Start at SIGTERM, the first of the list."""
@@ -135,9 +136,9 @@ class KillDialog(ModalScreen[Signal]):
         """Go from the list to the PID, and back."""
         pid = self.query_one("#pid", Input)
         if self.focused is pid or not pid.display:
-            self.query_one(OptionList).focus()
+            self.set_focus(self.query_one(OptionList))
         else:
-            pid.focus()
+            self.set_focus(pid)  # at once: focus() would come after keys typed ahead
 
     # -- the end
 

@@ -93,6 +93,7 @@ class MainScreen(Screen[None]):
         self._small = Static("", id="small")
         self._geometry: Geometry | None = None
         self._said: tuple[str, str, float] | None = None
+        self._drawn = False
 
     @property
     def memtui(self) -> MemtuiApp:
@@ -134,9 +135,11 @@ class MainScreen(Screen[None]):
 
     def show_state(self) -> None:
         """Draw the state; parts that say what they said before cost nothing."""
-        if self._geometry is None or self.app.screen is not self:
+        covered = self._drawn and self.app.screen is not self
+        if self._geometry is None or covered:
             self.acting.check()
             return
+        self._drawn = True
         state, width = self.state, self.size.width
         with self.app.batch_update():
             title = title_line(state.snapshot, state.kills, state.earlier_kills, width)

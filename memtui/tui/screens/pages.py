@@ -16,10 +16,11 @@ from memtui.model.victims import OomEvent, Victim, describe
 from memtui.render.events import clock, watched
 from memtui.render.levels import limit_lines
 from memtui.render.spans import Line, fitted
+from memtui.text import safe
 from memtui.tui.state import State
 from memtui.tui.theme import styles_of
 from memtui.tui.widgets.lines import Lines
-from memtui.units import duration, size
+from memtui.units import size
 
 
 class Page(Screen[None]):
@@ -100,10 +101,13 @@ def _victim(victim: Victim, head: str, role: str, tail: str = "") -> Line:
 def _event(event: OomEvent) -> list[Line]:
     when = "before memtui started" if event.before_start else clock(event.time)
     role = "muted" if event.before_start else "crit"
-    out: list[Line] = [[("■ ", role), (when, "bold"), ("  " + describe(event), "")]]
+    if not event.victims:
+        return [[("■ ", role), (when, "bold"), ("  " + describe(event), "")], []]
+    where = safe(event.cgroup) if event.cgroup else "a cgroup that is gone, or not visible"
+    out: list[Line] = [[("■ ", role), (when, "bold"), (f"  {event.count} killed in {where}", "")]]
     for victim in event.victims:
-        seen = duration(max(0.0, event.time - victim.last_seen))
-        out.append(_victim(victim, "probably", "bold", f"  last seen {seen} before"))
+        seen = f"{max(0.0, event.time - victim.last_seen):.1f} s"
+        out.append(_victim(victim, "probably     ", "bold", f"  last seen {seen} before"))
     out += [_victim(other, "vanished then", "muted") for other in event.others]
     return [*out, []]
 
