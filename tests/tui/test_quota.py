@@ -1,0 +1,106 @@
+"""The quota on the screen, and a real OOM kill in a real memory cgroup."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+
+import pytest
+
+from tests.support.cgroups import MIB, Group, hog
+from tests.support.procs import until
+from tests.support.terminal import Terminal
+from tests.tui.children import KILL, ended_by
+from tests.tui.reading import on_main, start
+
+pytestmark = pytest.mark.memory_v1
+LIMIT = 64 * MIB
+
+
+def watch(group: Group) -> Terminal:
+    """memtui that looks at a group, from outside it."""
+    return start("--cgroup", group.cgroup, "--delay", "0.2")
+
+
+def slow_hog(group: Group, mib: int) -> subprocess.Popen[bytes]:
+    """A process in the group that takes `mib` MiB in a second or two, seen by several samples."""
+    return group.python(hog(mib, 0.02), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def test_bar_shows_the_group_s_limit_and_what_fills_it(v1: Group) -> None:
+    v1.set_limit(LIMIT)
+    with watch(v1) as term:
+        term.wait_for(re.compile(r"memory .*/ +64\.0M"))
+        holder = slow_hog(v1, 40)
+        try:
+            term.wait_for(re.compile(r"memory .* 4\d\.\dM / +64\.0M +(6|7)\d%"))
+            term.wait_for(re.compile(r"anon +4\d\.\dM"))
+        finally:
+            holder.kill()
+            holder.wait()
+        term.wait_for(re.compile(r"memory .*/ +64\.0M +[012]?\d%"))
+        term.wait_for(re.compile(r"peak +4\d\.\dM"))
+
+
+def test_nearly_full_is_said_in_words_too(v1: Group) -> None:
+    v1.set_limit(LIMIT)
+    with watch(v1) as term:
+        holder = slow_hog(v1, 58)
+        try:
+            term.wait_for("CRIT")
+        finally:
+            holder.kill()
+            holder.wait()
+
+
+def test_oom_kill_is_counted_and_its_victim_named(v1: Group) -> None:
+    v1.set_limit(LIMIT)
+    with watch(v1) as term:
+        term.wait_for("No OOM kill since")
+        victim = slow_hog(v1, 200)
+        assert ended_by(victim) == KILL
+        assert v1.oom_kills() == 1
+        named = rf"killed.*{v1.dir.name}.*probably.*\b{victim.pid}\b"
+        term.wait_for("1 OOM kill")
+        term.send("o")
+        term.wait_for(re.compile(named, re.DOTALL))
+        term.send("Esc")
+        term.wait_for(on_main)
+        second = slow_hog(v1, 200)
+        assert ended_by(second) == KILL
+        term.wait_for("2 OOM kills")
+        term.send("o")
+        term.wait_for(lambda lines: all(str(p.pid) in "\n".join(lines) for p in (victim, second)))
+
+
+def test_memtui_survives_beside_the_victim_in_its_own_group(v1: Group) -> None:
+    v1.set_limit(256 * MIB)
+    enter = ["/bin/sh", "-c", 'echo 0 >"$0" && exec "$@"', str(v1.dir / "cgroup.procs")]
+    with start("--delay", "0.2", prefix=enter) as term:
+        term.wait_for(re.compile(r"memory .*/ +256M"))
+        victim = slow_hog(v1, 400)
+        assert ended_by(victim) == KILL
+        term.wait_for("1 OOM kill")
+        term.wait_for(re.compile(rf"probably.*\b{victim.pid}\b"))
+        assert term.process.poll() is None
+
+
+def test_limits_page_names_the_file_of_the_limit(v1: Group) -> None:
+    v1.set_limit(LIMIT)
+    with watch(v1) as term:
+        term.send("i")
+        lines = "\n".join(term.wait_for(f"{v1.dir.name}/memory.limit_in_bytes"))
+        assert "64.0 MiB" in lines
+        v1.set_limit(LIMIT // 2)
+        term.wait_for("32.0 MiB")
+
+
+def test_group_removed_while_it_is_looked_at_is_no_crash(v1: Group) -> None:
+    group = v1.child("short", LIMIT)
+    with watch(group) as term:
+        term.wait_for(re.compile(r"/ +64\.0M"))
+        group.remove()
+        until(lambda: not group.dir.exists())
+        term.wait_for(lambda lines: not re.search(r"memory .*/ +64\.0M", "\n".join(lines)))
+        term.send("q")
+        assert term.exit_status() == 0

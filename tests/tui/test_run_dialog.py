@@ -1,0 +1,146 @@
+"""A command under a limit, started from the screen."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.cgroups import Group
+from tests.support.limited import hog
+from tests.support.procs import until
+from tests.support.terminal import Terminal
+from tests.tui.reading import on_main, spot, start
+
+pytestmark = pytest.mark.memory_v1
+
+
+@pytest.fixture
+def term(v1: Group) -> Iterator[Terminal]:
+    """memtui that makes its groups in `v1`."""
+    with start("--delay", "0.3", env={"MEMTUI_CGROUP_BASE": str(v1.dir)}) as made:
+        yield made
+
+
+def fill(term: Terminal, command: str, limit: str) -> None:
+    """Open the dialog and type both fields as a patient person does, without Enter."""
+    term.send("r")
+    term.wait_for("Run under")
+    _, y = spot(term, "Limit")
+    blurred = term.cells()[y]
+    term.type(command)
+    term.send("Tab")
+    term.wait_for(lambda _: term.cells()[y] != blurred)
+    term.type(limit)
+
+
+def script(where: Path) -> str:
+    """The hog under a name so short that a sentence has room beside it."""
+    path = where / "hog"
+    path.write_text(f"#!/bin/sh\nexec {shlex.join(hog())}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+def groups(v1: Group) -> list[str]:
+    return [p.name for p in v1.dir.iterdir() if p.is_dir()]
+
+
+def pids(v1: Group) -> list[int]:
+    files = v1.dir.glob("*/cgroup.procs")
+    return [int(pid) for f in files for pid in f.read_text().split()]
+
+
+def test_hog_is_killed_at_its_limit_and_told(term: Terminal, v1: Group, tmp_path: Path) -> None:
+    fill(term, f"exec {script(tmp_path)}", "64M")
+    term.wait_for("64.0 MiB")
+    term.send("Enter")
+    term.wait_for(re.compile(r"killed( at the|: it reached its) limit of 64\.0 ?M"))
+    term.wait_for(on_main)
+    until(lambda: groups(v1) == [])
+    assert "holds" not in term.text()
+
+
+@pytest.mark.parametrize(
+    ("typed", "part"),
+    [("abc", "not a size"), ("0", "leaves nothing"), ("1K", "too small"), ("101%", "%")],
+)
+def test_limit_is_checked_as_it_is_typed(term: Terminal, v1: Group, typed: str, part: str) -> None:
+    fill(term, "true", typed)
+    term.wait_for(part)
+    term.send("Enter")
+    term.wait_for("Run under")
+    term.send("Esc")
+    term.wait_for(on_main)
+    assert groups(v1) == []
+
+
+def test_percentage_is_of_the_limit_that_binds(term: Terminal) -> None:
+    fill(term, "true", "50%")
+    term.wait_for(re.compile(r"\d iB|[\d.]+ [KMG]iB"))
+
+
+def test_output_and_graph_change_places(term: Terminal, v1: Group) -> None:
+    fill(term, "echo out-of-the-job; echo '[/b]' >&2; sleep 60", "64M")
+    term.send("Enter")
+    term.wait_for("out-of-the-job")
+    term.wait_for("[/b]")
+    panel = re.compile(r"│ out-of-the-job|^.{60,}out-of-the-job", re.MULTILINE)
+    term.wait_for(panel)
+    term.send("j")
+    term.wait_for(lambda lines: not panel.search(re.sub(r"sh -c .*", "", "\n".join(lines))))
+    term.send("j")
+    term.wait_for(panel)
+
+
+def test_end_of_a_command_is_told(term: Terminal, v1: Group, tmp_path: Path) -> None:
+    fill(term, "exit 3", "64M")
+    term.send("Enter")
+    term.wait_for(re.compile(r"exited with status 3"))
+    until(lambda: groups(v1) == [])
+
+
+def test_quitting_ends_the_command_and_leaves_no_group(term: Terminal, v1: Group) -> None:
+    fill(term, "sleep 50 & sleep 60", "64M")
+    term.send("Enter")
+    until(lambda: len(pids(v1)) >= 2)
+    term.send("q")
+    assert term.exit_status() == 0
+    assert groups(v1) == []
+
+
+def test_sigterm_ends_the_command_too(term: Terminal, v1: Group) -> None:
+    fill(term, "sleep 60", "64M")
+    term.send("Enter")
+    until(lambda: len(pids(v1)) >= 1)
+    term.process.terminate()
+    assert term.exit_status() == 143
+    assert groups(v1) == []
+
+
+def test_enter_without_a_command_starts_nothing(term: Terminal, v1: Group) -> None:
+    fill(term, "", "64M")
+    _, y = spot(term, "Command")
+    blurred = term.cells()[y]
+    term.send("Enter")
+    term.wait_for(lambda _: term.cells()[y] != blurred)
+    term.type("sleep 60")
+    term.wait_for("sleep 60")
+    assert groups(v1) == []
+    term.send("Enter")
+    until(lambda: len(groups(v1)) == 1)
+
+
+def test_j_without_a_command_says_how_to_start_one(term: Terminal) -> None:
+    term.send("j")
+    term.wait_for(re.compile(r"no command.*\br\b"))
+
+
+def test_keys_typed_ahead_reach_the_next_field(term: Terminal, v1: Group) -> None:
+    term.send("r")
+    term.wait_for("Run under")
+    term.type("exit 3\t64M\r")
+    term.wait_for("exited with status 3")
