@@ -18,6 +18,12 @@ def clock(epoch_s: float) -> str:
     return time.strftime("%H:%M:%S", time.localtime(epoch_s))
 
 
+def _short(command: str) -> str:
+    """Return a command line without the folder of its program."""
+    program, blank, rest = command.partition(" ")
+    return program.rpartition("/")[2] + blank + rest if program.startswith("/") else command
+
+
 def event_line(event: OomEvent, width: int) -> Line:
     """Return one event in one line: when, who it probably was, how many, and where."""
     if event.before_start:
@@ -32,7 +38,7 @@ def event_line(event: OomEvent, width: int) -> Line:
         first, more = event.victims[0], len(event.victims) - 1
         tail = f" {first.pid} ({size(first.rss)})" + (f" and {more} more" if more else "")
         room = max(8, width - width_of(line) - cells(tail) - 1)
-        line += [(elide(first.command, min(room, 40)), "bold"), (tail, "")]
+        line += [(elide(_short(first.command), min(room, 40)), "bold"), (tail, "")]
     else:
         line.append((": a process that memtui had not seen", "muted"))
     room = width - width_of(line) - 3

@@ -13,6 +13,7 @@ from memtui.model.snapshot import Snapshot
 from memtui.render.quota import limit_words, quota_lines
 from memtui.render.rows import View, header, row, solve
 from memtui.render.spans import Line, fitted, rule, spread, width_of
+from memtui.text import cells, elide
 
 MIN_WIDTH, MIN_HEIGHT = 40, 10
 KEYS = (
@@ -62,24 +63,34 @@ def title_line(snapshot: Snapshot, kills: int, earlier: int, width: int) -> Line
     """Return the top line: what limits, how many processes, how many OOM kills."""
     right = kills_words(kills, earlier)
     middle = f"{snapshot.count} processes  ·  every {snapshot.delay_s:g} s"
-    room = width - len(middle) - width_of(right) - 16
-    line: Line = [(" memtui", "accent"), ("  ", ""), (limit_words(snapshot.quota, room), "")]
-    line += [("  ·  ", "muted"), (middle, "muted")]
+    room = width - width_of(right) - len(" memtui  ") - 2
+    words = limit_words(snapshot.quota, max(12, room - len(middle) - 5))
+    line: Line = [(" memtui  ", "accent"), (elide(words, max(4, room)), "")]
+    if cells(words) + len(middle) + 5 <= room:
+        line += [("  ·  ", "muted"), (middle, "muted")]
     return spread(line, right, width)
+
+
+def _keys(width: int) -> list[tuple[str, str, str]]:
+    """Return the keys that fit the bar; those before F10 give way."""
+    shown = list(KEYS)
+    while len(shown) > 1 and sum(len(key) + len(label) + 3 for key, label, _ in shown) > width:
+        del shown[-2]
+    return shown
 
 
 def keys_line(width: int) -> Line:
     """Return the function-key bar."""
     line: Line = []
-    for key, label, _ in KEYS:
+    for key, label, _ in _keys(width):
         line += [(f" {key}", "key"), (f" {label} ", "label")]
     return fitted(line, width, "label")
 
 
-def key_at(x: int) -> str | None:
+def key_at(x: int, width: int) -> str | None:
     """Return the action whose label lies at cell `x` of the function-key bar."""
     at = 0
-    for key, label, action in KEYS:
+    for key, label, action in _keys(width):
         at += len(key) + len(label) + 3
         if x < at:
             return action

@@ -65,10 +65,11 @@ def bar(filled: list[Segment], limit: int, width: int, marks: dict[str, int] | N
 
 
 def _numbers(used: int | None, limit: int | None, role: str, note: str = "") -> Line:
+    if note:
+        return [(f"{note:>{_NUMBERS - 1}} ", "muted")]
     pct = percent(used, limit)
     share = "?" if pct is None else f"{pct:.0f}%"
-    right = note or share
-    return [(f" {size(used):>6} / {size(limit):>5}", role), (f" {right:>8} ", role)]
+    return [(f" {size(used):>6} / {size(limit):>5}", role), (f" {share:>8} ", role)]
 
 
 def hard_pct(limit: Limit | None) -> float | None:

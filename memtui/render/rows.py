@@ -84,7 +84,9 @@ def row(proc: Proc, columns: tuple[Column, ...], view: View, mark: str = "") -> 
     for column in columns:
         field = column.field
         if field.key == "command":
-            line += command(proc, column.width, whole, view.shift)
+            if mark == "job":
+                line.append(("▶ ", whole))
+            line += command(proc, column.width - 2 * (mark == "job"), whole, view.shift)
             continue
         text = field.text(proc, view.limit)
         role = whole or _number_role(field, text, proc, view)

@@ -13,6 +13,7 @@ from memtui.render.jobs import job_panel, state_line
 from memtui.render.spans import Line
 from memtui.services.actions import Target, Watch
 from memtui.services.jobs import Jobs
+from memtui.text import elide
 from memtui.tui.screens.confirm import ConfirmScreen
 from memtui.tui.screens.kill import KillDialog, Signal
 from memtui.tui.screens.run import RunDialog, RunRequest
@@ -159,7 +160,8 @@ class Acting:
                 self._told.add(view.id)
                 role = "warn" if view.result.notable else "accent"
                 peak = f", peak {size(view.peak)}" if view.peak is not None else ""
-                self._screen.say(f"{view.command}: {view.result.verdict.text}{peak}", role)
+                text = f"{elide(view.command, 24)}: {view.result.verdict.text}{peak}"
+                self._screen.say(text, role)
         return pids
 
     def job_panel(self, width: int, height: int) -> list[Line] | None:

@@ -43,7 +43,7 @@ class KeyBar(Lines):
 
     def on_click(self, event: events.Click) -> None:
         """Do what the label clicked says."""
-        if action := key_at(event.x):
+        if action := key_at(event.x, self.size.width):
             self.screen.call_later(self.screen.run_action, action)
 
 
