@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
+
+from memtui.text import safe
 
 OK, FAILED, WRONG_USE = 0, 1, 2
 
@@ -12,10 +15,42 @@ class UsageError(Exception):
     """Wrong use: one clear sentence for the user, exit status 2."""
 
 
-def complain(sentence: str) -> int:
-    """Write one sentence to stderr and return the status of wrong use."""
-    print(f"memtui: {sentence}", file=sys.stderr)
-    return WRONG_USE
+class Failure(Exception):
+    """It could not be done: one clear sentence for the user, exit status 1."""
+
+
+def complain(sentence: str, status: int = WRONG_USE) -> int:
+    """Write one sentence to stderr, foreign text in it made safe; return `status`."""
+    with contextlib.suppress(OSError, AttributeError):  # no stderr: the status still tells
+        sys.stderr.write(f"memtui: {safe(sentence)}\n")
+    return status
+
+
+def put(text: str) -> None:
+    """Write to stdout and flush, so that an error is met here. Raises Failure, BrokenPipeError.
+
+    What the locale's encoding cannot show is a `?`.
+    """
+    out = sys.stdout
+    if out is None:
+        raise Failure("stdout is closed")
+    with contextlib.suppress(AttributeError):
+        out.reconfigure(errors="replace")  # type: ignore[union-attr]
+    try:
+        out.write(text)
+        out.flush()
+    except BrokenPipeError:
+        drop_stdout()
+        raise
+    except OSError as e:
+        drop_stdout()
+        raise Failure(f"cannot write to stdout: {e.strerror}") from e
+
+
+def drop_stdout() -> None:
+    """Let what could not be written go: the interpreter would try again when it ends."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def check_root(root: str) -> str:

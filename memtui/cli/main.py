@@ -7,10 +7,9 @@ that it does not need: no argparse, no subcommand.
 from __future__ import annotations
 
 import gc
-import os
 import sys
 
-from memtui.cli.common import FAILED, UsageError, complain
+from memtui.cli.common import FAILED, Failure, UsageError, complain
 
 SUBCOMMANDS = {
     "ps": "one-shot process table",
@@ -29,18 +28,19 @@ def main(argv: list[str] | None = None) -> int:
         return _screen(args)
     except UsageError as e:
         return complain(str(e))
+    except Failure as e:
+        return complain(str(e), FAILED)
     except BrokenPipeError:
-        # the reader went away: nothing is wrong here, and nothing more can be said
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
+        return FAILED  # the reader went away: nothing more can be said
 
 
 def _subcommand(name: str, args: list[str]) -> int:
-    import argparse
     from importlib import import_module
 
+    from memtui.cli.arguments import Parser
+
     module = import_module(f"memtui.cli.{name}")
-    parser = argparse.ArgumentParser(prog=f"memtui {name}", description=SUBCOMMANDS[name])
+    parser = Parser(prog=f"memtui {name}", description=SUBCOMMANDS[name])
     module.configure(parser)
     status: int = module.main(parser.parse_args(args))
     return status

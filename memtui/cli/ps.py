@@ -7,7 +7,8 @@ import json
 import os
 import sys
 
-from memtui.cli.common import FAILED, OK, UsageError, check_root, terminal_width
+from memtui.cli.arguments import add_root
+from memtui.cli.common import OK, Failure, UsageError, check_root, put, terminal_width
 from memtui.kernel.errors import KernelError
 from memtui.kernel.roots import Roots
 from memtui.model import fields, query
@@ -34,11 +35,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--invert", action="store_true", help="the other way round")
     parser.add_argument("--limit-rows", type=int, metavar="N", help="print the first N rows only")
-    parser.add_argument("--root", default="", metavar="DIR", help="read DIR/proc and DIR/sys")
+    add_root(parser)
 
 
 def main(args: argparse.Namespace) -> int:
-    """Print the table; return the exit status."""
+    """Print the table; return the exit status. Raises UsageError, Failure."""
     roots = Roots(check_root(args.root))
     try:
         order = query.Order(fields.find(args.sort).key, args.invert)
@@ -49,20 +50,18 @@ def main(args: argparse.Namespace) -> int:
     try:
         procs = query.sort(census.take(roots), order)
     except KernelError as e:
-        print(f"memtui: cannot read the process list: {e}", file=sys.stderr)
-        return FAILED
+        raise Failure(f"cannot read the process list: {e}") from e
     shown = procs[: args.limit_rows]
     quota = QuotaSource(roots).read()
     if args.json:
-        json.dump(census.as_json(roots, shown, host_json(quota.host)), sys.stdout)
-        print()
+        put(json.dumps(census.as_json(roots, shown, host_json(quota.host))) + "\n")
     else:
         _print(procs, shown, quota, order)
     return OK
 
 
 def _print(procs: list[Proc], shown: list[Proc], quota: Quota, order: query.Order) -> None:
-    tty = sys.stdout.isatty()
+    tty = sys.stdout is not None and sys.stdout.isatty()
     depth = ansi.depth(dict(os.environ)) if tty else ansi.NO_COLOR
     limit = quota.binding.bytes if quota.binding else None
     view = View(limit, os.geteuid() if tty else None)
@@ -72,7 +71,7 @@ def _print(procs: list[Proc], shown: list[Proc], quota: Quota, order: query.Orde
         text = "\n".join("".join(t for t, _ in line).rstrip() for line in lines)
     else:
         text = "\n".join(map(ansi.Painter(palette.DARK, depth).line, lines))
-    sys.stdout.write(text + "\n")
+    put(text + "\n")
 
 
 def _footer(procs: list[Proc], shown: list[Proc], quota: Quota) -> Line:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Iterator
 
-from memtui.cli.common import OK, UsageError, check_root
+from memtui.cli.arguments import add_root
+from memtui.cli.common import OK, UsageError, check_root, put
 from memtui.kernel.roots import Roots
 from memtui.model.quota import quota_json
 from memtui.model.snapshot import Limit, Quota
@@ -42,7 +42,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cgroup", metavar="PATH", help="another cgroup than our own, as in /proc/PID/cgroup"
     )
-    parser.add_argument("--root", default="", metavar="DIR", help="read DIR/proc and DIR/sys")
+    add_root(parser)
 
 
 def main(args: argparse.Namespace) -> int:
@@ -54,10 +54,9 @@ def main(args: argparse.Namespace) -> int:
     if args.cgroup is not None and not found:
         raise UsageError(f"--cgroup {safe(args.cgroup)!r}: no such memory cgroup is visible here")
     if args.json:
-        json.dump(quota_json(quota), sys.stdout)
-        sys.stdout.write("\n")
+        put(json.dumps(quota_json(quota)) + "\n")
     else:
-        sys.stdout.write("\n".join(report(quota)) + "\n")
+        put("\n".join(report(quota)) + "\n")
     return OK
 
 

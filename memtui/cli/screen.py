@@ -9,7 +9,8 @@ import termios
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from memtui.cli.common import UsageError, check_root
+from memtui.cli.common import Failure, UsageError, check_root
+from memtui.kernel.errors import KernelError
 from memtui.kernel.roots import Roots
 from memtui.model import fields
 from memtui.model.query import Order
@@ -40,9 +41,10 @@ def options(args: list[str], subcommands: dict[str, str]) -> Options:
     import argparse
 
     from memtui import __version__
+    from memtui.cli.arguments import Parser
 
     listing = "\n".join(f"  memtui {name:<8}{text}" for name, text in subcommands.items())
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="memtui",
         description="How near the memory limit is, what uses it, what was killed, what to do.",
         epilog=f"subcommands (each has --help):\n{listing}",
@@ -107,7 +109,10 @@ def main(opts: Options) -> int:
 def _paint(sampler: Sampler, opts: Options) -> Snapshot:
     """Write the first frame, real rows and all, and return the snapshot that it shows."""
     size = os.get_terminal_size(_TTY)
-    first = sampler.first_look(size.lines) if opts.order.key == "rss" else sampler.sample()
+    try:
+        first = sampler.first_look(size.lines) if opts.order.key == "rss" else sampler.sample()
+    except KernelError as e:
+        raise Failure(f"cannot read the process list: {e}") from e
     colors = THEMES.get(opts.theme or os.environ.get("TEXTUAL_THEME", ""), palette.DARK)
     depth = ansi.depth(dict(os.environ))
     if size.columns < frame.MIN_WIDTH or size.lines < frame.MIN_HEIGHT:
