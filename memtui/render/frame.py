@@ -24,7 +24,7 @@ KEYS = (
     ("g", "Charts", "charts"),
     ("o", "OOM", "oom"),
     ("i", "Limits", "limits"),
-    ("F10", "Quit", "quit"),
+    ("F10", "Quit", "app.quit"),
 )
 """The function-key bar: key, label, action."""
 
