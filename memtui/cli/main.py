@@ -28,6 +28,8 @@ def main(argv: list[str] | None = None) -> int:
         return _screen(args)
     except UsageError as e:
         return complain(str(e))
+    except KeyboardInterrupt:
+        return 130
     except Failure as e:
         return complain(str(e), FAILED)
     except BrokenPipeError:

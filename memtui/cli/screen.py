@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
 import termios
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from memtui.cli.common import Failure, UsageError, check_root
 from memtui.kernel.errors import KernelError
@@ -97,44 +98,54 @@ def main(opts: Options) -> int:
     if not (os.isatty(0) and os.isatty(_TTY)):
         raise UsageError("needs a terminal on stdin and stderr; `memtui ps` prints one table")
     sampler = Sampler(Roots(opts.root), opts.delay_s, opts.cgroup)
-    with _quiet_terminal():
-        first = _paint(sampler, opts)
+    size = os.get_terminal_size(_TTY)
+    first = sampler.first_look(size.lines) if opts.order.key == "rss" else sampler.sample()
+    if not sampler.cgroup_found:
+        raise UsageError(f"--cgroup {opts.cgroup!r}: no such memory cgroup is visible here")
+    with _terminal() as mode:
+        if size.columns >= frame.MIN_WIDTH and size.lines >= frame.MIN_HEIGHT:
+            _paint(first, opts, size)
         sampler.start()
         from memtui.tui.app import MemtuiApp  # the one place that brings Textual in
 
         app = MemtuiApp(sampler, first, opts.order, opts.theme, readonly=opts.readonly)
-        return app.show()
+        if opts.theme and opts.theme not in app.available_themes:
+            names = ", ".join(sorted(app.available_themes))
+            raise UsageError(f"--theme {opts.theme!r}: choose from {names}")
+        return app.show(mode)
 
 
-def _paint(sampler: Sampler, opts: Options) -> Snapshot:
-    """Write the first frame, real rows and all, and return the snapshot that it shows."""
-    size = os.get_terminal_size(_TTY)
-    try:
-        first = sampler.first_look(size.lines) if opts.order.key == "rss" else sampler.sample()
-    except KernelError as e:
-        raise Failure(f"cannot read the process list: {e}") from e
+def _paint(first: Snapshot, opts: Options, size: os.terminal_size) -> None:
+    """Write the first frame, real rows and all."""
     colors = THEMES.get(opts.theme or os.environ.get("TEXTUAL_THEME", ""), palette.DARK)
     depth = ansi.depth(dict(os.environ))
-    if size.columns < frame.MIN_WIDTH or size.lines < frame.MIN_HEIGHT:
-        return first
     painter = ansi.Painter(colors._replace(mono=depth == ansi.NO_COLOR), depth, filled=True)
-    lines = frame.first_frame(first, size.columns, size.lines, opts.order, os.geteuid())
+    uid = None if opts.root else os.geteuid()
+    lines = frame.first_frame(first, size.columns, size.lines, opts.order, uid)
     text = "\x1b[?1049h\x1b[?25l\x1b[H" + "\r\n".join(map(painter.line, lines))
     os.write(_TTY, text.encode("utf-8", "replace"))
-    return first
 
 
 @contextlib.contextmanager
-def _quiet_terminal() -> Iterator[None]:
-    """Neither echo nor hold back keys typed before the TUI reads them; restore at the end."""
+def _terminal() -> Iterator[list[Any]]:
+    """Neither echo nor hold back keys typed before the TUI reads them; give the terminal back.
+
+    Yields its mode from before.
+    """
     before = termios.tcgetattr(0)
     mode = termios.tcgetattr(0)
     mode[3] &= ~(termios.ECHO | termios.ICANON)
     termios.tcsetattr(0, termios.TCSANOW, mode)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _end)
     try:
-        yield
+        yield before
     except BaseException:
         sys.stderr.write("\x1b[?1049l\x1b[?25h")
         raise
     finally:
         termios.tcsetattr(0, termios.TCSANOW, before)
+
+
+def _end(number: int, _: object) -> None:
+    sys.exit(128 + number)

@@ -164,6 +164,11 @@ class Sampler:
         self._stop = False
         self._thread: threading.Thread | None = None
 
+    @property
+    def cgroup_found(self) -> bool:
+        """Whether the cgroup asked for is visible; known after a first sample."""
+        return self._cgroup is None or self._quota.found
+
     def first_look(self, rows: int) -> Snapshot:
         """Return a snapshot that holds only the `rows` processes with most resident memory.
 

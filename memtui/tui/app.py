@@ -8,7 +8,7 @@ import gc
 import os
 import signal
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual.app import App
 from textual.binding import Binding, BindingType
@@ -53,19 +53,23 @@ class MemtuiApp(App[int]):
         self.theme = wanted if wanted in self.available_themes else "memtui-dark"
         why = "looking at another machine's files: nothing was sent" if sampler.roots.root else None
         self.actions = Actions(readonly, why) if why else Actions(readonly)
+        self._mode: list[Any] | None = None
         self.sampler = sampler
         self.state = State(first, os.geteuid() if sampler.roots.live else None)
         jobs = Jobs()
         sampler.also(jobs.poll)
         self._main = MainScreen(self.state, order or Order(), jobs)
-        self._unknown_theme = theme if theme and theme != self.theme else ""
 
     def get_default_screen(self) -> MainScreen:
         """Return the main screen."""
         return self._main
 
-    def show(self) -> int:
-        """Run until the user quits; return the exit status."""
+    def show(self, mode: list[Any]) -> int:
+        """Run until the user quits; return the exit status.
+
+        `mode` is the terminal's (termios.tcgetattr) before memtui began, to be given back.
+        """
+        self._mode = mode
         status = self.run()
         return status or self.return_code or 0
 
@@ -80,8 +84,6 @@ class MemtuiApp(App[int]):
         for number in (signal.SIGTERM, signal.SIGHUP):
             with contextlib.suppress(RuntimeError, ValueError):  # not the main thread
                 loop.add_signal_handler(number, self._ended_by, number)
-        if self._unknown_theme:
-            self._main.say(f"no theme {self._unknown_theme!r}: using {self.theme}", "warn")
         self.call_after_refresh(self._settled)
 
     def _settled(self) -> None:
@@ -117,6 +119,6 @@ class MemtuiApp(App[int]):
     def _leave(self, status: int) -> None:
         self.sampler.stop()
         self._main.close()
-        if not self.is_headless:
-            leave_at_once(self, status)
+        if self._mode is not None and not self.is_headless:
+            leave_at_once(self, status, self._mode)
         self.exit(status, return_code=status)

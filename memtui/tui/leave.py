@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 import termios
+from typing import Any
 
 from textual.app import App
 
@@ -14,25 +15,19 @@ _RESTORE = (
     "\x1b[<u\x1b[?2004l\x1b[?7h\x1b[?2048l\x1b[?1000l\x1b[?1003l\x1b[?1015l\x1b[?1006l"
     "\x1b[?1004l\x1b[?1049l\x1b[?25h"
 )
-_before: list[object] | None = None
 
 
-def remember_terminal() -> None:
-    """Keep the terminal's mode as it is now, for `leave_at_once`."""
-    global _before
-    with contextlib.suppress(termios.error):
-        _before = list(termios.tcgetattr(0))
+def leave_at_once(app: App[int], status: int, mode: list[Any]) -> None:
+    """Give the terminal back and end the process; returns only where there is no driver.
 
-
-def leave_at_once(app: App[int], status: int) -> None:
-    """Give the terminal back and end the process; returns only where there is no driver."""
+    `mode` is what termios.tcgetattr said of stdin before memtui began.
+    """
     driver = app._driver
     if driver is None:
         return
     driver.write(_RESTORE)
     driver.close()  # drains and ends the thread that writes to the terminal
-    if _before is not None:
-        with contextlib.suppress(termios.error):
-            termios.tcsetattr(0, termios.TCSAFLUSH, _before)  # type: ignore[arg-type]
+    with contextlib.suppress(termios.error):
+        termios.tcsetattr(0, termios.TCSAFLUSH, mode)
     sys.stdout.flush()
     os._exit(status)
