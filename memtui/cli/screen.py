@@ -99,7 +99,7 @@ def main(opts: Options) -> int:
         raise UsageError("needs a terminal on stdin and stderr; `memtui ps` prints one table")
     sampler = Sampler(Roots(opts.root), opts.delay_s, opts.cgroup)
     size = os.get_terminal_size(_TTY)
-    first = sampler.first_look(size.lines) if opts.order.key == "rss" else sampler.sample()
+    first = _look(sampler, opts, size.lines)
     if not sampler.cgroup_found:
         raise UsageError(f"--cgroup {opts.cgroup!r}: no such memory cgroup is visible here")
     with _terminal() as mode:
@@ -113,6 +113,14 @@ def main(opts: Options) -> int:
             names = ", ".join(sorted(app.available_themes))
             raise UsageError(f"--theme {opts.theme!r}: choose from {names}")
         return app.show(mode)
+
+
+def _look(sampler: Sampler, opts: Options, rows: int) -> Snapshot:
+    """Return the first snapshot; by memory the biggest processes suffice."""
+    try:
+        return sampler.first_look(rows) if opts.order == Order() else sampler.sample()
+    except KernelError as e:
+        raise Failure(f"cannot read the process list: {e}") from e
 
 
 def _paint(first: Snapshot, opts: Options, size: os.terminal_size) -> None:
