@@ -103,6 +103,7 @@ def one_sentence(*args: str) -> str:
         (("--sort", ""), "--sort"),
         (("frobnicate",), "'frobnicate'"),
         (("--root", "/nowhere"), "/nowhere"),
+        (("--theme", "purple-haze"), "'purple-haze'"),
     ],
 )
 def test_wrong_use_is_one_sentence_and_2(args: tuple[str, ...], part: str) -> None:
