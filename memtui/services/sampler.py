@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import resource
 import threading
 import time
 from typing import TYPE_CHECKING
 
 from memtui.kernel import procfs
+from memtui.kernel.errors import KernelError
 from memtui.kernel.procscan import KEPT_BYTES, ProcScan, biggest
 from memtui.kernel.roots import LIVE, Roots
 from memtui.model.snapshot import Proc, Quota, Snapshot
@@ -234,7 +236,8 @@ class Sampler:
         due = time.monotonic()
         while not self._stop:
             self._wake.clear()
-            self._tick(oom)
+            with contextlib.suppress(KernelError):  # no /proc for a moment: the next tick tries
+                self._tick(oom)
             due = max(due + self.delay_s, time.monotonic())
             if self._wake.wait(due - time.monotonic()):
                 due = time.monotonic()

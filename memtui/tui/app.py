@@ -7,9 +7,11 @@ import contextlib
 import gc
 import os
 import signal
+import threading
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from rich.text import Text
 from textual.app import App
 from textual.binding import Binding, BindingType
 
@@ -19,6 +21,7 @@ from memtui.model.victims import OomEvent
 from memtui.services.actions import Actions
 from memtui.services.jobs import Jobs
 from memtui.services.sampler import Sampler
+from memtui.text import safe
 from memtui.tui.leave import leave_at_once
 from memtui.tui.messages import OomSeen, SnapshotReady
 from memtui.tui.screens.main import MainScreen
@@ -80,11 +83,18 @@ class MemtuiApp(App[int]):
         self.sampler.listen(self._heard)
         if self.sampler.latest is not None:
             self.post_message(SnapshotReady(self.sampler.latest))
+        threading.excepthook = self._thread_died
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
             with contextlib.suppress(RuntimeError, ValueError):  # not the main thread
                 loop.add_signal_handler(number, self._ended_by, number)
         self.call_after_refresh(self._settled)
+
+    def _thread_died(self, args: threading.ExceptHookArgs) -> None:
+        """End with the reason: a screen that silently stands still would lie."""
+        name = args.thread.name if args.thread else "a thread"
+        text = f"memtui: {name} failed: {safe(repr(args.exc_value))}"
+        self.call_from_thread(self.exit, 1, return_code=1, message=Text(text))
 
     def _settled(self) -> None:
         gc.enable()
