@@ -76,7 +76,7 @@ def start(
     """memtui in a terminal, ready for keys and the mouse."""
     term = Framed([*prefix, sys.executable, "-m", "memtui", *args], cols, rows, env=env)
     try:
-        term.wait_for(lambda lines: MOUSE in term.modes and table(lines))
+        term.wait_for(lambda _: MOUSE in term.modes and cursor(term) is not None)
     except BaseException:
         term.close()
         raise

@@ -103,7 +103,6 @@ def one_sentence(*args: str) -> str:
         (("--sort", ""), "--sort"),
         (("frobnicate",), "'frobnicate'"),
         (("--root", "/nowhere"), "/nowhere"),
-        (("--theme", "purple-haze"), "'purple-haze'"),
     ],
 )
 def test_wrong_use_is_one_sentence_and_2(args: tuple[str, ...], part: str) -> None:
@@ -122,3 +121,10 @@ def test_what_argparse_refuses_is_2_as_well(args: tuple[str, ...]) -> None:
     done = subprocess.run([*MEMTUI, *args], stdin=subprocess.DEVNULL, capture_output=True)
     assert (done.returncode, done.stdout) == (2, b"")
     assert args[0].encode() in done.stderr
+
+
+def test_unknown_theme_is_wrong_use() -> None:
+    with Terminal([*MEMTUI, "--theme", "purple-haze"], 100, 30) as term:
+        term.wait_for("purple-haze")
+        assert term.exit_status() == 2
+        assert restored(term)

@@ -85,6 +85,7 @@ def test_help_explains_every_column(term: Terminal) -> None:
     lines = term.wait_for(lambda lines: not on_main(lines) and "COMMAND" in str(lines))
     for title in found[1]:
         assert any(title in line.split() for line in lines), title
+    leave(term)
 
 
 @pytest.mark.parametrize(
