@@ -39,52 +39,15 @@ def options(args: list[str], subcommands: dict[str, str]) -> Options:
     """Return the options in `args`. Raises UsageError; exits for --help, --version, bad syntax."""
     if not args:
         return Options()
-    import argparse
+    from memtui.cli.arguments import screen_parser  # argparse costs the first frame 5 ms
 
-    from memtui import __version__
-    from memtui.cli.arguments import Parser
-
-    listing = "\n".join(f"  memtui {name:<8}{text}" for name, text in subcommands.items())
-    parser = Parser(
-        prog="memtui",
-        description="How near the memory limit is, what uses it, what was killed, what to do.",
-        epilog=f"subcommands (each has --help):\n{listing}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--version", action="version", version=f"memtui {__version__}")
-    parser.add_argument(
-        "--delay",
-        "-d",
-        type=float,
-        default=1.0,
-        metavar="S",
-        help="seconds between refreshes (default 1)",
-    )
-    parser.add_argument("--sort", "-s", default="rss", metavar="FIELD", help="column to sort by")
-    parser.add_argument(
-        "--theme",
-        default="",
-        metavar="NAME",
-        help="memtui-dark, memtui-light, or a theme of Textual",
-    )
-    parser.add_argument("--cgroup", metavar="PATH", help="look at this cgroup instead of our own")
-    parser.add_argument(
-        "--root",
-        default="",
-        metavar="DIR",
-        help="read DIR/proc and DIR/sys instead of /proc and /sys",
-    )
-    parser.add_argument(
-        "--readonly", action="store_true", help="never send a signal, never run a command"
-    )
     if args[0][:1] != "-":
         names = ", ".join(subcommands)
         raise UsageError(f"no subcommand {args[0]!r}: there are {names}")
-    a = parser.parse_args(args)
+    a = screen_parser(subcommands).parse_args(args)
     if not _MIN_DELAY <= a.delay <= _MAX_DELAY:
-        raise UsageError(
-            f"--delay {a.delay:g} is not between {_MIN_DELAY:g} and {_MAX_DELAY:g} seconds"
-        )
+        allowed = f"between {_MIN_DELAY:g} and {_MAX_DELAY:g} seconds"
+        raise UsageError(f"--delay {a.delay:g} is not {allowed}")
     try:
         order = Order(fields.find(a.sort).key)
     except ValueError as e:

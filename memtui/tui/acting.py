@@ -151,6 +151,11 @@ class Acting:
         self._screen.say(view.method)
         self._screen.memtui.sampler.refresh()
 
+    @property
+    def running(self) -> int:
+        """How many commands still run."""
+        return sum(view.result is None for view in self._jobs.views)
+
     def job_pids(self) -> frozenset[int]:
         """Return the PIDs of everything that runs under a limit of ours; tell who has ended."""
         pids: frozenset[int] = frozenset()

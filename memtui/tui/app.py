@@ -24,6 +24,7 @@ from memtui.services.sampler import Sampler
 from memtui.text import safe
 from memtui.tui.leave import leave_at_once
 from memtui.tui.messages import OomSeen, SnapshotReady
+from memtui.tui.screens.confirm import ConfirmScreen
 from memtui.tui.screens.main import MainScreen
 from memtui.tui.state import State
 from memtui.tui.theme import THEMES
@@ -57,6 +58,7 @@ class MemtuiApp(App[int]):
         why = "looking at another machine's files: nothing was sent" if sampler.roots.root else None
         self.actions = Actions(readonly, why) if why else Actions(readonly)
         self._mode: list[Any] | None = None
+        self._asked = False  # whether to quit although commands run
         self.sampler = sampler
         self.state = State(first, os.geteuid() if sampler.roots.live else None)
         jobs = Jobs()
@@ -120,8 +122,20 @@ class MemtuiApp(App[int]):
     # -- the end
 
     async def action_quit(self) -> None:
-        """End memtui; commands that it runs end with it."""
-        self._leave(0)
+        """End memtui; where a command still runs that would end with it, ask first."""
+        running = self._main.acting.running
+        if not running or self._asked:
+            self._leave(0)
+            return
+        self._asked = True
+        what = "A command still runs" if running == 1 else f"{running} commands still run"
+        question = f"{what} under a limit of memtui's. Quitting ends it, too."
+        self.push_screen(ConfirmScreen("Quit", question, "quit and end it"), self._answered)
+
+    def _answered(self, yes: bool | None) -> None:
+        self._asked = False
+        if yes:
+            self._leave(0)
 
     def _ended_by(self, number: int) -> None:
         self._leave(128 + number)
