@@ -183,6 +183,28 @@ def test_ancestor_asks_a_second_time(term: Terminal, child: Child) -> None:
     term.wait_for(re.compile(rf"\b{os.getpid()} is alive after SIGCONT"))
 
 
+@pytest.mark.parametrize("way", ["click", "arrow"])
+def test_yes_sends_the_signal_that_was_asked_about(way: str) -> None:
+    shell = ["/bin/sh", "-c", '"$@"; exit $?', "sh"]  # an ancestor that may be harmed
+    with start(prefix=shell) as term:
+        term.send("k")
+        term.wait_for(DIALOG)
+        term.send("Tab")
+        term.type(str(term.pid))
+        term.wait_for(lambda lines: "/bin/sh" in dialog(lines))
+        term.send("Tab")
+        term.type("CONT")
+        term.send("Enter")
+        term.wait_for("SIGCONT all the same")
+        if way == "click":
+            term.click(*spot(term, "SIGHUP"))
+        else:
+            term.send("Down", "Down")
+        term.send("y")
+        term.wait_for(re.compile(rf"\b{term.pid} is alive after SIGCONT"))
+        assert term.process.poll() is None
+
+
 def test_second_question_is_left_by_esc(term: Terminal, child: Child) -> None:
     ask(term, child.pid)
     term.send("Tab")

@@ -103,11 +103,18 @@ def test_end_of_a_command_is_told(term: Terminal, v1: Group, tmp_path: Path) -> 
     until(lambda: groups(v1) == [])
 
 
-def test_quitting_ends_the_command_and_leaves_no_group(term: Terminal, v1: Group) -> None:
+def test_quitting_asks_then_ends_the_command_and_leaves_no_group(term: Terminal, v1: Group) -> None:
     fill(term, "sleep 50 & sleep 60", "64M")
     term.send("Enter")
     until(lambda: len(pids(v1)) >= 2)
     term.send("q")
+    term.wait_for("still runs")
+    term.send("n")
+    term.wait_for(lambda lines: "still runs" not in str(lines))
+    assert len(pids(v1)) >= 2
+    term.send("q")
+    term.wait_for("still runs")
+    term.send("y")
     assert term.exit_status() == 0
     assert groups(v1) == []
 

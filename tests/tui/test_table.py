@@ -243,10 +243,14 @@ def test_space_tags_and_moves_down(term: Terminal) -> None:
     term.send("Down", "Down")
     wait_cursor(term, three)
     plain = pid_colour(term, one)
+    others = pid_colour(term, two)
     term.send("Home", "Space", "Space")
+    term.wait_for(
+        lambda _: (
+            (marked := pid_colour(term, one)) == pid_colour(term, two)
+            and marked not in (plain, others)
+        )
+    )
     wait_cursor(term, three)
-    marked = pid_colour(term, one)
-    assert marked == pid_colour(term, two)
-    assert marked != plain
     term.send("U")
-    term.wait_for(lambda _: pid_colour(term, one) == pid_colour(term, two) == plain)
+    term.wait_for(lambda _: (pid_colour(term, one), pid_colour(term, two)) == (plain, others))

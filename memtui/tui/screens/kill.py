@@ -43,7 +43,7 @@ class KillDialog(ModalScreen[Signal]):
         self._targets = targets
         self._signals = signals()
         self._typed = ""
-        self._asking = False  # the second confirmation
+        self._asking: Sig | None = None  # the signal that waits for a second confirmation
 
     # -- layout
 
@@ -104,15 +104,16 @@ class KillDialog(ModalScreen[Signal]):
             return
         self._close_targets()
         self._targets = [Target.open_pid(int(event.value))]
-        self._asking = False
+        self._asking = None
         self._show_target()
 
     def on_key(self, event: events.Key) -> None:
         """Choose a signal by typing its number or name; `y` is the second confirmation."""
-        if self._asking:
+        if self._asking is not None:
             if event.character in ("y", "Y"):
-                self._finish(confirmed=True)
-            event.stop()
+                self._finish(self._asking, confirmed=True)  # a click may have chosen another
+            if event.key not in ("escape", "f10"):  # stopped here they would not leave
+                event.stop()
             return
         if self.focused is self.query_one("#pid") or not event.character:
             self._typed = ""
@@ -153,19 +154,19 @@ class KillDialog(ModalScreen[Signal]):
     def _send(self) -> None:
         why = [w for t in self._targets if (w := needs_confirmation(t)) is not None]
         if why:
-            self._asking = True
-            name = self._chosen().name
+            self._asking = self._chosen()
+            name = self._asking.name
             self._problem(f"{why[0]}. Press y to send {name} all the same, Esc to leave.")
             self.query_one(OptionList).focus()
             return
-        self._finish(confirmed=False)
+        self._finish(self._chosen(), confirmed=False)
 
     def _chosen(self) -> Sig:
         at = self.query_one(OptionList).highlighted
         return self._signals[at or 0]
 
-    def _finish(self, confirmed: bool) -> None:
-        self.dismiss(Signal(self._targets, self._chosen().number, confirmed))
+    def _finish(self, sig: Sig, confirmed: bool) -> None:
+        self.dismiss(Signal(self._targets, sig.number, confirmed))
 
     def action_leave(self) -> None:
         """Send nothing."""

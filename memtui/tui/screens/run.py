@@ -26,7 +26,10 @@ class RunDialog(ModalScreen[RunRequest]):
     """Both fields are checked as they are typed; Enter starts the command."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,f10", "leave", "leave", id="run.leave")
+        Binding("escape,f10", "leave", "leave", id="run.leave"),
+        # before the field sees them: keys typed ahead go where they were meant to go
+        Binding("tab", "app.focus_next", "next field", id="run.next", priority=True),
+        Binding("shift+tab", "app.focus_previous", "field before", id="run.back", priority=True),
     ]
 
     def __init__(self, quota: int | None) -> None:
@@ -76,9 +79,9 @@ class RunDialog(ModalScreen[RunRequest]):
         if request is not None:
             self.dismiss(request)
         elif not self.query_one("#command", Input).value.strip():
-            self.query_one("#command", Input).focus()
+            self.set_focus(self.query_one("#command", Input))
         else:
-            self.query_one("#limit", Input).focus()
+            self.set_focus(self.query_one("#limit", Input))
 
     def action_leave(self) -> None:
         """Run nothing."""
