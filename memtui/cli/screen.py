@@ -10,7 +10,8 @@ import termios
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from memtui.cli.common import Failure, UsageError, check_root
+from memtui import __version__
+from memtui.cli.common import Failure, UsageError, check_root, put
 from memtui.kernel.errors import KernelError
 from memtui.kernel.roots import Roots
 from memtui.model import fields
@@ -21,6 +22,22 @@ from memtui.services.sampler import Sampler
 
 _TTY = 2  # Textual draws on stderr, and so does the first frame
 _MIN_DELAY, _MAX_DELAY = 0.1, 3600.0
+_LONG = ["help", "version", "delay=", "sort=", "theme=", "cgroup=", "root=", "readonly"]
+_SHORT = {"-h": "--help", "-d": "--delay", "-s": "--sort"}
+_USAGE = """\
+usage: memtui [--delay S] [--sort FIELD] [--theme NAME] [--cgroup PATH] [--root DIR] [--readonly]
+
+How near the memory limit is, what uses it, what was killed, and what to do. F1 shows the keys.
+
+  -d, --delay S     seconds between refreshes (default 1)
+  -s, --sort FIELD  column to sort by (default rss)
+  --theme NAME      memtui-dark, memtui-light, or a theme of Textual
+  --cgroup PATH     look at this cgroup instead of our own
+  --root DIR        read DIR/proc and DIR/sys instead of /proc and /sys
+  --readonly        never send a signal, never run a command
+  --version         print the version
+  -h, --help        print this
+"""
 THEMES = {"memtui-dark": palette.DARK, "memtui-light": palette.LIGHT}
 
 
@@ -36,24 +53,47 @@ class Options(NamedTuple):
 
 
 def options(args: list[str], subcommands: dict[str, str]) -> Options:
-    """Return the options in `args`. Raises UsageError; exits for --help, --version, bad syntax."""
+    """Return the options in `args`; --help and --version print and exit. Raises UsageError."""
     if not args:
         return Options()
-    from memtui.cli.arguments import screen_parser  # argparse costs the first frame 5 ms
+    from getopt import GetoptError, getopt  # argparse would cost the first frame 5 ms
 
-    if args[0][:1] != "-":
-        names = ", ".join(subcommands)
-        raise UsageError(f"no subcommand {args[0]!r}: there are {names}")
-    a = screen_parser(subcommands).parse_args(args)
-    if not _MIN_DELAY <= a.delay <= _MAX_DELAY:
-        allowed = f"between {_MIN_DELAY:g} and {_MAX_DELAY:g} seconds"
-        raise UsageError(f"--delay {a.delay:g} is not {allowed}")
     try:
-        order = Order(fields.find(a.sort).key)
+        pairs, rest = getopt(args, "hd:s:", _LONG)
+    except GetoptError as e:
+        raise UsageError(f"{e}; see memtui --help") from None
+    if rest:
+        names = ", ".join(subcommands)
+        raise UsageError(f"no subcommand {rest[0]!r}: there are {names}")
+    given = {_SHORT.get(name, name): value for name, value in pairs}
+    if "--help" in given or "--version" in given:
+        put(_help(subcommands) if "--help" in given else f"memtui {__version__}\n")
+        sys.exit(0)
+    return _checked(given)
+
+
+def _help(subcommands: dict[str, str]) -> str:
+    listing = "".join(f"  memtui {name:<10}{text}\n" for name, text in subcommands.items())
+    return f"{_USAGE}\nsubcommands (each has --help):\n{listing}"
+
+
+def _checked(given: dict[str, str]) -> Options:
+    """Return the options with their values checked. Raises UsageError."""
+    word = given.get("--delay", "1")
+    try:
+        delay = float(word)
+    except ValueError:
+        raise UsageError(f"--delay {word!r} is not a number of seconds") from None
+    if not _MIN_DELAY <= delay <= _MAX_DELAY:
+        allowed = f"between {_MIN_DELAY:g} and {_MAX_DELAY:g} seconds"
+        raise UsageError(f"--delay {word} is not {allowed}")
+    try:
+        order = Order(fields.find(given.get("--sort", "rss")).key)
     except ValueError as e:
         raise UsageError(f"--sort: {e}") from None
-    root = check_root(a.root)
-    return Options(a.delay, order, a.theme, root, a.cgroup, a.readonly or bool(root))
+    root = check_root(given.get("--root", ""))
+    readonly = "--readonly" in given or bool(root)
+    return Options(delay, order, given.get("--theme", ""), root, given.get("--cgroup"), readonly)
 
 
 def main(opts: Options) -> int:
