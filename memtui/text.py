@@ -37,9 +37,9 @@ def show(raw: bytes) -> str:
 
 
 def _cell(char: str) -> int:
-    if east_asian_width(char) in "WF":
-        return 2
-    return 0 if category(char) in ("Mn", "Me") else 1
+    if category(char) in ("Mn", "Me"):  # first: some of these are wide marks of wide letters
+        return 0
+    return 2 if east_asian_width(char) in "WF" else 1
 
 
 def cells(text: str) -> int:

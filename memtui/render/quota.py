@@ -148,7 +148,7 @@ def legend_line(quota: Quota, width: int) -> Line:
 def _thin(label: str, used: int | None, limit: int | None, width: int, note: str = "") -> Line:
     """Return a secondary meter: a line, where the quota itself is a bar."""
     room = max(4, width - _LABEL - _NUMBERS)
-    full = min(room, round((used or 0) / limit * room)) if limit else 0
+    full = max(0, min(room, round((used or 0) / limit * room))) if limit else 0
     drawn: Line = [("━" * full, "calm"), ("─" * (room - full), "rule")]
     return [(f" {label:<{_LABEL - 1}}", "muted"), *drawn, *_numbers(used, limit, "", note)]
 
