@@ -98,7 +98,7 @@ def one_sentence(*args: str) -> str:
         (("--delay", "0"), "--delay 0"),
         (("--delay", "-1"), "--delay -1"),
         (("--delay", "nan"), "--delay nan"),
-        (("--delay", "1e9"), "--delay 1e+09"),
+        (("--delay", "1e9"), "--delay 1e"),
         (("--sort", "colour"), "'colour'"),
         (("--sort", ""), "--sort"),
         (("frobnicate",), "'frobnicate'"),

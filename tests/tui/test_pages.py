@@ -128,7 +128,7 @@ def test_charts_name_the_parts_and_the_biggest(term: Terminal) -> None:
 
 @pytest.mark.parametrize(("cols", "rows"), [(80, 24), (40, 10), (60, 12), (200, 60), (200, 11)])
 def test_every_size_shows_limit_rows_and_cursor(cols: int, rows: int) -> None:
-    with start(cols=cols, rows=rows) as term:
+    with start("--sort", "pid", cols=cols, rows=rows) as term:
         lines = term.wait_for(lambda lines: cursor(term) and len(table(lines)) > 3)
         term.wait_for(re.compile(r"memory .*[\d.]+[KMG] */ *[\d.]+[MGT]"))
         assert all(cells(line) <= cols for line in lines)
