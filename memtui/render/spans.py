@@ -29,17 +29,15 @@ def fitted(line: Line, width: int, role: str = "") -> Line:
     left = width
     for text, r in line:
         w = cells(text)
-        if w > left:
+        if cut := w > left:
             text = clip(text, left)
             w = cells(text)
-        if not text:
-            continue
-        if out and out[-1][1] == r:
+        if text and out and out[-1][1] == r:
             out[-1] = (out[-1][0] + text, r)
-        else:
+        elif text:
             out.append((text, r))
         left -= w
-        if left <= 0:
+        if cut or left <= 0:
             break
     if left > 0:
         if out and out[-1][1] == role:
