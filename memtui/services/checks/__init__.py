@@ -1,0 +1,1 @@
+"""What `memtui doctor` looks at: one function for each finding."""
