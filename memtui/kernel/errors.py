@@ -32,4 +32,6 @@ def classify(error: OSError, path: str) -> KernelError:
         return Gone(path, reason)
     if error.errno in (errno.EACCES, errno.EPERM):
         return Denied(path, reason)
-    return KernelError(path, reason)
+    other = KernelError(path, reason)
+    other.errno = error.errno
+    return other

@@ -16,6 +16,7 @@ This module keeps descriptors, which is state, but no policy: who asks decides h
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from itertools import compress, islice, repeat
 from operator import ne
@@ -31,6 +32,8 @@ KEPT_BYTES = 4608
 
 _RELIST = 10  # list /proc at least every so many samples, whatever loadavg says
 _ROTATE = 16  # read the memory of this share of the quiet processes anew each time
+_ROTATE_ALL = 64  # and all of this share: who their parent is, how nice they are
+_RETREAT = 32  # descriptors given back at once when there are none left to read with
 _SIGN = 96  # bytes of a schedstat line at most
 _LINE = 1024  # bytes of a stat line at most
 
@@ -97,6 +100,7 @@ class ProcScan:
         self._signs: list[bytes | None] = []
         self._busy: dict[str, tuple[int, int]] = {}  # kept stat and statm of the multi-threaded
         self._plain: set[str] = set()  # no descriptor kept: read always
+        self._crowded: list[str] = []  # have threads, and there is no room to watch those
         self._last_pid = b""
         self._turn = 0
         self._reclaim: tuple[bytes, ...] = ()
@@ -121,6 +125,7 @@ class ProcScan:
     def close(self) -> None:
         """Close every kept descriptor."""
         self._drop(list(self.readings))
+        self._last_pid = b""
 
     # -- the kept ones
 
@@ -130,18 +135,23 @@ class ProcScan:
         todo = set(compress(range(len(fresh)), map(ne, fresh, self._signs)))
         self._signs = fresh
         names = self._names
-        quiet = set(range(len(fresh)) if self._reclaimed() else self._due(len(fresh))) - todo
+        todo.update(self._due(_ROTATE_ALL))
+        all_moved = self._reclaimed()
+        quiet = set(range(len(fresh)) if all_moved else self._due(_ROTATE)) - todo
         self._read_memory(quiet)
         dead = [names[i] for i in todo if fresh[i] is None]
         for i in todo:
             name = names[i]
             if fresh[i] is not None and name not in self._busy and not self._read(name):
                 dead.append(name)
-        dead += [n for n in self._busy if not self._read(n)]
+        dead += [n for n in list(self._busy) if not self._read(n)]
+        for name in self._crowded:
+            self._let_go(name)
+        self._crowded.clear()
         return dead
 
-    def _due(self, count: int) -> range:
-        return range(self._turn % _ROTATE, count, _ROTATE)
+    def _due(self, share: int) -> range:
+        return range(self._turn % share, len(self._fds), share)
 
     def _signs_now(self) -> list[bytes | None]:
         """Every kept schedstat line, None for the dead; the loop runs in C between two deaths."""
@@ -209,14 +219,34 @@ class ProcScan:
 
     def _keep_busy(self, name: str) -> None:
         """Keep stat and statm of a process whose schedstat tells of its main thread only."""
-        if self.kept + 2 > self.room:
-            return
-        with contextlib.suppress(OSError):
-            stat_fd = _open(self.roots, name, "stat")
-            try:
-                self._busy[name] = stat_fd, _open(self.roots, name, "statm")
-            except OSError:
-                os.close(stat_fd)
+        if self.kept + 2 <= self.room:
+            with contextlib.suppress(OSError):
+                stat_fd = _open(self.roots, name, "stat")
+                try:
+                    self._busy[name] = stat_fd, _open(self.roots, name, "statm")
+                    return
+                except OSError:
+                    os.close(stat_fd)
+        self._crowded.append(name)
+
+    def _let_go(self, name: str) -> None:
+        """Keep no descriptor of this process any more: it is read by open, read, close."""
+        for fd in self._busy.pop(name, ()):
+            os.close(fd)
+        if name in self._names:
+            i = self._names.index(name)
+            os.close(self._fds[i])
+            del self._names[i], self._fds[i], self._signs[i]
+        if name in self.readings:
+            self._plain.add(name)
+
+    def _retreat(self) -> bool:
+        """Give some descriptors back and keep fewer from now on; False if none are kept."""
+        given = self._names[-_RETREAT:]
+        for name in given:
+            self._let_go(name)
+        self.room = max(0, min(self.room, self.kept) - _RETREAT)
+        return bool(given)
 
     # -- births and deaths
 
@@ -235,16 +265,17 @@ class ProcScan:
 
     def _add(self, name: str) -> None:
         fd = -1
-        if self.kept < self.room:
-            with contextlib.suppress(OSError):
-                fd = _open(self.roots, name, "schedstat")
         try:
+            if self.kept < self.room:
+                fd = _open(self.roots, name, "schedstat")
             # the sign of life first, then what it guards
             sign = os.pread(fd, _SIGN, 0) if fd >= 0 else None
             self.readings[name] = read_once(self.roots, name)
-        except OSError:
+        except OSError as e:
             if fd >= 0:
                 os.close(fd)
+            if e.errno in (errno.EMFILE, errno.ENFILE) and self._retreat():
+                self._add(name)
             return
         self.touched.append(name)
         if fd < 0:

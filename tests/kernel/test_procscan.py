@@ -113,10 +113,8 @@ def test_growth_in_another_thread_is_seen(room: int) -> None:
         assert after - before >= 16 * MIB
 
 
-FULL = "no room for stat and statm of a process of several threads: only its first is watched"
 
 
-@pytest.mark.xfail(strict=False, reason=FULL)  # other processes' ends make room
 def test_growth_in_another_thread_is_seen_when_the_room_is_full() -> None:
     with scanning() as scan:
         scan.sample()
@@ -273,7 +271,6 @@ for _ in range(3):
 """
 
 
-@pytest.mark.xfail(strict=True, reason="the kept descriptors leave none to read with")
 def test_when_descriptors_run_out_the_readings_are_still_right() -> None:
     with crowd(40) as people:
         people.stop()
