@@ -106,12 +106,13 @@ def main(opts: Options) -> int:
     if not sampler.cgroup_found:
         raise UsageError(f"--cgroup {opts.cgroup!r}: no such memory cgroup is visible here")
     with _terminal() as mode:
-        if size.columns >= frame.MIN_WIDTH and size.lines >= frame.MIN_HEIGHT:
+        painted = size.columns >= frame.MIN_WIDTH and size.lines >= frame.MIN_HEIGHT
+        if painted:
             _paint(first, opts, size)
         sampler.start()
         from memtui.tui.app import MemtuiApp  # the one place that brings Textual in
 
-        app = MemtuiApp(sampler, first, opts.order, opts.theme, readonly=opts.readonly)
+        app = MemtuiApp(sampler, first, opts.order, opts.theme, opts.readonly, painted)
         if opts.theme and opts.theme not in app.available_themes:
             names = ", ".join(sorted(app.available_themes))
             raise UsageError(f"--theme {opts.theme!r}: choose from {names}")

@@ -22,11 +22,11 @@ from memtui.services.actions import Actions
 from memtui.services.jobs import Jobs
 from memtui.services.sampler import Sampler
 from memtui.text import safe
-from memtui.tui.leave import leave_at_once
 from memtui.tui.messages import OomSeen, SnapshotReady
 from memtui.tui.screens.confirm import ConfirmScreen
 from memtui.tui.screens.main import MainScreen
 from memtui.tui.state import State
+from memtui.tui.terminal import SeamlessDriver, leave_at_once
 from memtui.tui.theme import THEMES
 
 
@@ -49,8 +49,10 @@ class MemtuiApp(App[int]):
         order: Order | None = None,
         theme: str = "",
         readonly: bool = False,
+        painted: bool = False,
     ) -> None:
-        super().__init__()
+        """`painted` says that a first frame stands on the alternate screen already."""
+        super().__init__(driver_class=SeamlessDriver if painted else None)
         for own in THEMES:
             self.register_theme(own)
         wanted = theme or os.environ.get("TEXTUAL_THEME", "")

@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.content import Content
+from textual.geometry import Size
 from textual.screen import Screen
 from textual.widgets import Static
 
@@ -18,7 +19,6 @@ from memtui.render.events import events_panel, graph_panel
 from memtui.render.frame import (
     MIN_HEIGHT,
     MIN_WIDTH,
-    Geometry,
     geometry,
     graph_title,
     key_at,
@@ -26,6 +26,7 @@ from memtui.render.frame import (
     title_line,
 )
 from memtui.render.quota import quota_lines
+from memtui.render.spans import Line
 from memtui.services.jobs import Jobs
 from memtui.tui.acting import Acting
 from memtui.tui.state import State
@@ -85,15 +86,13 @@ class MainScreen(Screen[None]):
         self.state = state
         self.table = ProcessTable(state.snapshot.procs, order, state.view)
         self.acting = Acting(self, jobs)
-        self._title = Lines(id="title")
-        self._quota = Lines(id="quota")
-        self._events = Lines(id="events")
-        self._graph = Lines(id="graph")
-        self._keys = KeyBar(id="keys")
+        self._title = Lines(self._title_lines, id="title")
+        self._quota = Lines(self._quota_lines, id="quota")
+        self._events = Lines(self._event_lines, id="events")
+        self._graph = Lines(self._graph_lines, id="graph")
+        self._keys = KeyBar(self._key_lines, id="keys")
         self._small = Static("", id="small")
-        self._geometry: Geometry | None = None
         self._said: tuple[str, str, float] | None = None
-        self._drawn = False
 
     @property
     def memtui(self) -> MemtuiApp:
@@ -111,21 +110,27 @@ class MainScreen(Screen[None]):
         yield self._keys
         yield self._small
 
+    def on_mount(self) -> None:
+        """Take the terminal's size at once: the first painting is the right one."""
+        self._arrange(self.app.size)
+
     def on_resize(self, event: events.Resize) -> None:
         """Give every part its height anew."""
-        width, height = event.size
+        self._arrange(event.size)
+
+    def _arrange(self, size: Size) -> None:
+        width, height = size
         small = width < MIN_WIDTH or height < MIN_HEIGHT
         self.set_class(small, "-small")
         if small:
             text = f"memtui needs {MIN_WIDTH}x{MIN_HEIGHT}, this is {width}x{height}"
             self._small.update(Content(text))
             return
-        g = self._geometry = geometry(width, height)
+        g = geometry(width, height)
         self._quota.styles.height = g.quota
         self.query_one("#bottom").styles.height = g.bottom
         self._events.styles.width = g.left
         self._graph.styles.width = g.right
-        self.call_after_refresh(self.show_state)
 
     def on_screen_resume(self) -> None:
         """Draw what happened while another screen stood before this one."""
@@ -135,56 +140,51 @@ class MainScreen(Screen[None]):
 
     def show_state(self) -> None:
         """Draw the state; parts that say what they said before cost nothing."""
-        covered = self._drawn and self.app.screen is not self
-        if self._geometry is None or covered:
-            self.acting.check()
-            return
-        self._drawn = True
-        state, width = self.state, self.size.width
-        with self.app.batch_update():
-            title = title_line(state.snapshot, state.kills, state.earlier_kills, width)
-            self._title.show([title])
-            self._quota.show(quota_lines(state.snapshot.quota, width, self._geometry.quota))
-            self.table.jobs = self.acting.job_pids()
-            self.table.set_procs(state.snapshot.procs, state.view)
-            self._show_bottom(self._geometry)
-            self._show_keys()
+        if self.app.screen is self and self.is_mounted:
+            with self.app.batch_update():
+                self.table.jobs = self.acting.job_pids()
+                self.table.set_procs(self.state.snapshot.procs, self.state.view)
+                for part in (self._title, self._quota, self._events, self._graph, self._keys):
+                    part.draw()
         self.acting.check()
 
-    def _show_bottom(self, g: Geometry) -> None:
-        if not g.bottom:
-            return
+    def _title_lines(self, width: int, _: int) -> list[Line]:
         state = self.state
-        quota = state.snapshot.quota
-        self._events.show(events_panel(state.events, quota, state.kills, g.left, g.bottom))
-        if not g.right:
-            return
-        panel = self.acting.job_panel(g.right, g.bottom)
-        if panel is None:
-            values = state.recent.grid(2 * (g.right - 2))
-            panel = graph_panel(values, state.limit, graph_title(), g.right, g.bottom)
-        self._graph.show(panel)
+        return [title_line(state.snapshot, state.kills, state.earlier_kills, width)]
 
-    def _show_keys(self) -> None:
+    def _quota_lines(self, width: int, height: int) -> list[Line]:
+        return quota_lines(self.state.snapshot.quota, width, height)
+
+    def _event_lines(self, width: int, height: int) -> list[Line]:
+        state = self.state
+        return events_panel(state.events, state.snapshot.quota, state.kills, width, height)
+
+    def _graph_lines(self, width: int, height: int) -> list[Line]:
+        panel = self.acting.job_panel(width, height)
+        if panel is not None:
+            return panel
+        values = self.state.recent.grid(2 * (width - 2))
+        return graph_panel(values, self.state.limit, graph_title(), width, height)
+
+    def _key_lines(self, width: int, _: int) -> list[Line]:
         if self._said is not None and time.monotonic() > self._said[2]:
             self._said = None
         if self._said is None:
-            self._keys.show([keys_line(self.size.width)])
-        else:
-            text, role, _ = self._said
-            self._keys.show([[(" " + text, role)]])
+            return [keys_line(width)]
+        text, role, _until = self._said
+        return [[(" " + text, role)]]
 
     def say(self, text: str, role: str = "accent") -> None:
         """Show one sentence in place of the key bar for some seconds, or until the next key."""
         self._said = text, role, time.monotonic() + _SAID_S
         if self.is_mounted:
-            self._show_keys()
+            self._keys.draw()
 
     def on_key(self) -> None:
         """Let the key bar come back."""
         if self._said is not None:
             self._said = None
-            self._show_keys()
+            self._keys.draw()
 
     def close(self) -> None:
         """End what this screen started: commands run under a limit."""

@@ -87,24 +87,21 @@ class ProcessTable(Lines):
 
     # -- drawing
 
-    def draw(self) -> None:
-        """Format the visible rows and show those that changed."""
-        width = self.size.width - 1  # the last column is the scroll bar
-        if width < 1:
-            return
-        if not self._columns or sum(self._columns[-1][1:]) != width:
-            self._columns = solve(width)
+    def make(self, width: int, height: int) -> tuple[list[Line], int | None]:
+        """Return the header and the visible rows; the last column is the scroll bar."""
+        if not self._columns or sum(self._columns[-1][1:]) != width - 1:
+            self._columns = solve(width - 1)
             self._formatted.clear()
         shown = self.rows[self.top : self.top + self.page]
         bar = self._scrollbar()
-        lines = [fitted(header(self._columns, self.order), width + 1, "head")]
+        lines = [fitted(header(self._columns, self.order), width, "head")]
         for i, proc in enumerate(shown):
-            lines.append([*self._row(proc, width), bar[i]])
+            lines.append([*self._row(proc, width - 1), bar[i]])
         if len(self._formatted) > 4 * self.page:
             keep = {p.identity for p in shown}
             self._formatted = {k: v for k, v in self._formatted.items() if k in keep}
         selected = self.cursor - self.top + 1
-        self.show(lines, selected if 1 <= selected <= self.page else None)
+        return lines, selected if 1 <= selected <= self.page else None
 
     def _row(self, proc: Proc, width: int) -> Line:
         identity = proc.identity

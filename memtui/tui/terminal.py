@@ -1,4 +1,4 @@
-"""Quit at once: Textual's own way waits for its input thread, which sleeps 0.1 s at a time."""
+"""Taking the terminal over without a flash, and giving it back at once."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import termios
 from typing import Any
 
 from textual.app import App
+from textual.drivers.linux_driver import LinuxDriver
 
 # what Textual's LinuxDriver undoes: kitty keys, paste, wrap, resize reports, mouse, focus, screen
 _RESTORE = (
@@ -16,10 +17,26 @@ _RESTORE = (
     "\x1b[?1004l\x1b[?1049l\x1b[?25h"
 )
 
+_ALTERNATE = "\x1b[?1049h"
+
+
+class SeamlessDriver(LinuxDriver):
+    """Does not clear the first frame away: the alternate screen is shown already."""
+
+    _first = True
+
+    def write(self, data: str) -> None:
+        """Write, but for the switch to the alternate screen at the start."""
+        if self._first and data == _ALTERNATE:
+            self._first = False  # after a suspension it is to be entered again
+            return
+        super().write(data)
+
 
 def leave_at_once(app: App[int], status: int, mode: list[Any]) -> None:
     """Give the terminal back and end the process; returns only where there is no driver.
 
+    Textual's own way waits for its input thread, which sleeps 0.1 s at a time.
     `mode` is what termios.tcgetattr said of stdin before memtui began.
     """
     driver = app._driver
