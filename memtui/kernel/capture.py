@@ -9,7 +9,7 @@ boot_id is not taken: it names one machine among all.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from memtui.kernel import procfs
@@ -100,9 +100,6 @@ def keep_release(version: bytes) -> bytes:
     return b" ".join(version.split()[:3]) + b"\n"
 
 
-_HIDERS: dict[str, Callable[[bytes], bytes]] = {"smaps_rollup": hide_range}
-
-
 def _entry(roots: Roots, path: str) -> Iterator[Entry]:
     """The file `path` of the machine looked at, unless it cannot be read."""
     data = read_optional(roots.at(path))
@@ -119,25 +116,31 @@ def read_machine(roots: Roots) -> Iterator[Entry]:
         yield Entry("proc/version", keep_release(version))
 
 
+def _stat(roots: Roots, pid: int | str) -> Iterator[Entry]:
+    for path, data in _entry(roots, f"/proc/{pid}/stat"):
+        if data:
+            yield Entry(path, hide_addresses(data))
+
+
+def _files_of(roots: Roots, pid: int | str, arguments: bool) -> Iterator[Entry]:
+    for name in (*_PROCESS, "cmdline") if arguments else _PROCESS:
+        for path, data in _entry(roots, f"/proc/{pid}/{name}"):
+            yield Entry(path, hide_range(data) if data and name == "smaps_rollup" else data)
+
+
 def read_process(roots: Roots, pid: int | str, arguments: bool) -> list[Entry]:
     """Return the files of one process; none at all if it ended before its `stat` was read.
 
     Its command line is among them only where `arguments` are asked for; its environment never.
     """
-    stat = read_optional(procfs.path_of(roots, pid, "stat"))
-    if not stat:
-        return []
-    found = [Entry(f"proc/{pid}/stat", hide_addresses(stat))]
-    for name in (*_PROCESS, "cmdline") if arguments else _PROCESS:
-        for path, data in _entry(roots, f"/proc/{pid}/{name}"):
-            hide = _HIDERS.get(name)
-            found.append(Entry(path, hide(data) if hide and data else data))
-    return found
+    stat = list(_stat(roots, pid))
+    return [*stat, *_files_of(roots, pid, arguments)] if stat else []
 
 
 def read_self(roots: Roots, arguments: bool) -> Iterator[Entry]:
     """Yield the files of /proc/self, as a directory of their own, with the cgroup mounts."""
-    yield from read_process(roots, "self", arguments)
+    yield from _stat(roots, "self")
+    yield from _files_of(roots, "self", arguments)
     mountinfo = read_optional(roots.at("/proc/self/mountinfo"))
     if mountinfo is not None:
         yield Entry("proc/self/mountinfo", keep_mounts(mountinfo))
