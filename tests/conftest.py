@@ -1,16 +1,59 @@
-"""Fixtures that every test may use."""
+"""Fixtures that every test may use, and the features of the world that they run in."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.support.cgroups import Group, v1_group
+from tests.support import worlds
+from tests.support.cgroups import Group, memory_group_of, v1_group
+
+_KERNEL_FIXTURES = {"v1", "memory_group"}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make each feature a marker."""
+    for name, feature in worlds.FEATURES.items():
+        config.addinivalue_line("markers", f"{name}: needs {feature.needs}")
+
+
+def pytest_report_header() -> str:
+    """Name the world and what it has."""
+    return f"world: {worlds.name() or 'this one'} ({', '.join(worlds.present()) or 'no feature'})"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Call what depends on the kernel worth running in every world (`-m world`)."""
+    for item in items:
+        uses = _KERNEL_FIXTURES & set(getattr(item, "fixturenames", ()))
+        if uses or any(m.name in worlds.FEATURES for m in item.iter_markers()):
+            item.add_marker("world")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what this world has not got."""
+    for marker in item.iter_markers():
+        if marker.name in worlds.FEATURES and (why := worlds.missing(marker.name)):
+            pytest.skip(why)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _world(record_testsuite_property: Callable[[str, object], None]) -> None:
+    """Leave in the results what this world has."""
+    record_testsuite_property("features", " ".join(worlds.present()))
 
 
 @pytest.fixture
 def v1() -> Iterator[Group]:
     """An unlimited v1 memory cgroup, removed afterwards."""
     with v1_group() as group:
+        yield group
+
+
+@pytest.fixture
+def memory_group() -> Iterator[Group]:
+    """An unlimited memory cgroup of the version that is here, removed afterwards."""
+    with memory_group_of() as group:
         yield group

@@ -137,24 +137,22 @@ def test_text_tells_limit_file_and_level() -> None:
     assert "5 processes killed" in text
 
 
-@pytest.mark.memory_v1
-def test_inside_a_real_group(v1: Group) -> None:
-    v1.set_limit(256 * MIB)
-    inner = v1.child("inner")
+def test_inside_a_real_group(memory_group: Group) -> None:
+    memory_group.set_limit(256 * MIB)
+    inner = memory_group.child("inner")
     q = json.loads(in_group(inner, "--json"))
     assert q["cgroup"] == inner.cgroup
     assert q["limit"]["bytes"] == 256 * MIB
-    assert q["limit"]["path"] == str(v1.dir / "memory.limit_in_bytes")
+    assert q["limit"]["path"] == str(memory_group.limit_file)
     assert 0 < q["limit"]["hard"] <= q["limit"]["usage"] < 256 * MIB
-    assert f"set by {v1.cgroup}" in in_group(inner)
+    assert f"set by {memory_group.cgroup}" in in_group(inner)
 
 
-@pytest.mark.memory_v1
-def test_a_kill_in_a_child_is_counted_for_the_group_with_the_limit(v1: Group) -> None:
-    v1.set_limit(64 * MIB)
-    victim = v1.child("victim").python(hog(200), stdout=subprocess.DEVNULL)
+def test_a_kill_in_a_child_is_counted_for_the_group_with_the_limit(memory_group: Group) -> None:
+    memory_group.set_limit(64 * MIB)
+    victim = memory_group.child("victim").python(hog(200), stdout=subprocess.DEVNULL)
     assert victim.wait(timeout=30) == -9
-    q = json.loads(in_group(v1, "--json"))
+    q = json.loads(in_group(memory_group.child("reader"), "--json"))
     assert (q["limit"]["bytes"], q["events"]["oom_kill"]) == (64 * MIB, 1)
     assert q["host_oom_kill"] >= 1
 

@@ -27,31 +27,30 @@ def text(raw: bytes) -> str:
 @pytest.fixture
 def base(method: str, request: pytest.FixtureRequest) -> Group | None:
     """Where the test's `method` makes its groups; rlimits need none, nor root."""
-    return request.getfixturevalue("v1") if method == "cgroup" else None
+    return request.getfixturevalue("memory_group") if method == "cgroup" else None
 
 
 def left_in(group: Group) -> list[str]:
     return [p.name for p in group.dir.iterdir() if p.is_dir()]
 
 
-@pytest.mark.memory_v1
-def test_true_exits_0_and_leaves_no_cgroup(v1: Group) -> None:
+def test_true_exits_0_and_leaves_no_cgroup(memory_group: Group) -> None:
     process = start_cli("--limit", "1G", "--", "true")
     out, err = process.communicate(timeout=30)
     assert (process.returncode, out) == (0, b"")
     name = f"memtui-run-{process.pid}-0"
-    assert err.decode().startswith(f"memtui: limit 1.00 GiB by cgroup v1 {name} (memory")
+    limit = f"memtui: limit 1.00 GiB by cgroup v{memory_group.version} {name} (memory"
+    assert err.decode().startswith(limit)
     assert err.count(b"\n") == 1
     assert groups_of(process.pid) == []
 
 
-@pytest.mark.memory_v1
-def test_hog_in_a_cgroup_is_killed_and_told(v1: Group) -> None:
-    done = run_cli(*RUN, "--method", "cgroup", "--", *hog(), base=v1)
+def test_hog_in_a_cgroup_is_killed_and_told(memory_group: Group) -> None:
+    done = run_cli(*RUN, "--method", "cgroup", "--", *hog(), base=memory_group)
     assert done.returncode == 137
     assert b"holds" not in done.stdout
     assert "killed: it reached its limit of 64.0 MiB; peak 64.0 MiB" in text(done.stderr)
-    assert left_in(v1) == []
+    assert left_in(memory_group) == []
 
 
 @pytest.mark.parametrize(("method", "name"), [("data", "RLIMIT_DATA"), ("as", "RLIMIT_AS")])
@@ -64,18 +63,16 @@ def test_hog_under_an_rlimit_gets_memory_error_and_it_is_said(method: str, name:
     assert "probably failed for memory: it was near its limit of 64.0 MiB" in err
 
 
-@pytest.mark.memory_v1
-def test_killed_child_is_told_apart_from_a_killed_command(v1: Group) -> None:
+def test_killed_child_is_told_apart_from_a_killed_command(memory_group: Group) -> None:
     code = f'"{sys.executable}" -S -c "$1"; exit 3'
-    done = run_cli(*RUN, "--", "sh", "-c", code, "sh", hog()[-1], base=v1)
+    done = run_cli(*RUN, "--", "sh", "-c", code, "sh", hog()[-1], base=memory_group)
     assert done.returncode == 3
     assert "a process of it was killed at the limit of 64.0 MiB" in text(done.stderr)
     assert "the command exited with status 3" in text(done.stderr)
 
 
-@pytest.mark.memory_v1
-def test_sigkill_from_elsewhere_is_not_called_a_memory_kill(v1: Group) -> None:
-    done = run_cli(*RUN, "--", "sh", "-c", "kill -9 $$", base=v1)
+def test_sigkill_from_elsewhere_is_not_called_a_memory_kill(memory_group: Group) -> None:
+    done = run_cli(*RUN, "--", "sh", "-c", "kill -9 $$", base=memory_group)
     assert done.returncode == 137
     assert "SIGKILL from outside, not by its memory limit" in text(done.stderr)
 
@@ -186,59 +183,56 @@ def test_inherited_descriptors_reach_the_command(tmp_path: Path) -> None:
     assert (tmp_path / "o").read_text() == "x\ny\n"
 
 
-@pytest.mark.memory_v1
 @pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGINT])
-def test_signals_sent_to_memtui_reach_the_command_once(v1: Group, sig: signal.Signals) -> None:
+def test_signals_sent_to_memtui_reach_the_command_once(
+    memory_group: Group, sig: signal.Signals
+) -> None:
     code = f"n=0; trap 'n=$((n+1))' {sig.name[3:]}; echo ready; "
     code += "i=0; while [ $i -lt 20 ]; do sleep 0.02; i=$((i+1)); done; exit $((40 + n))"
-    process = start_cli(*RUN, "sh", "-c", code, base=v1)
+    process = start_cli(*RUN, "sh", "-c", code, base=memory_group)
     assert process.stdout
     assert process.stdout.readline() == b"ready\n"
     process.send_signal(sig)
     process.communicate(timeout=30)
     assert process.returncode == 41
-    assert left_in(v1) == []
+    assert left_in(memory_group) == []
 
 
-@pytest.mark.memory_v1
-def test_sigterm_ends_the_command_and_removes_the_group(v1: Group) -> None:
-    process = start_cli(*RUN, "sh", "-c", "echo ready; exec sleep 60", base=v1)
+def test_sigterm_ends_the_command_and_removes_the_group(memory_group: Group) -> None:
+    process = start_cli(*RUN, "sh", "-c", "echo ready; exec sleep 60", base=memory_group)
     assert process.stdout
     assert process.stdout.readline() == b"ready\n"
-    assert len(left_in(v1)) == 1
+    assert len(left_in(memory_group)) == 1
     process.terminate()
     process.communicate(timeout=30)
-    assert (process.returncode, left_in(v1)) == (143, [])
+    assert (process.returncode, left_in(memory_group)) == (143, [])
 
 
-@pytest.mark.memory_v1
-def test_daemon_is_ended_and_told(v1: Group, tmp_path: Path) -> None:
+def test_daemon_is_ended_and_told(memory_group: Group, tmp_path: Path) -> None:
     pid_file = tmp_path / "pid"
     daemon = f"trap '' TERM HUP; echo $$ >{pid_file}; exec sleep 60"
     code = f'(setsid sh -c "{daemon.replace("$$", chr(92) + "$$")}" </dev/null >&0 2>&0 &); '
     code += f"while ! [ -s {pid_file} ]; do sleep 0.01; done; exit 4"
-    done = run_cli(*RUN, "sh", "-c", code, base=v1)
+    done = run_cli(*RUN, "sh", "-c", code, base=memory_group)
     assert done.returncode == 4
     assert "killed 1 process that was still running when the command ended" in text(done.stderr)
-    assert left_in(v1) == []
+    assert left_in(memory_group) == []
     stat = Path(f"/proc/{int(pid_file.read_text())}/stat")
     assert not stat.exists() or ") Z " in stat.read_text()
 
 
-@pytest.mark.memory_v1
-def test_what_ends_by_itself_in_a_moment_is_not_killed(v1: Group, tmp_path: Path) -> None:
+def test_what_ends_by_itself_in_a_moment_is_not_killed(memory_group: Group, tmp_path: Path) -> None:
     late = tmp_path / "late"
     code = f"(sleep 0.05; echo done >{late}) & exit 0"
-    done = run_cli(*RUN, "sh", "-c", code, base=v1)
+    done = run_cli(*RUN, "sh", "-c", code, base=memory_group)
     assert b"still running" not in done.stderr
     assert late.read_text() == "done\n"
 
 
-@pytest.mark.memory_v1
-def test_group_made_by_the_command_goes_too(v1: Group) -> None:
-    code = 'd=/sys/fs/cgroup/memory$(sed -n "s/.*:memory://p" /proc/self/cgroup); mkdir $d/sub'
-    done = run_cli(*RUN, "sh", "-c", code, base=v1)
-    assert (done.returncode, left_in(v1)) == (0, [])
+def test_group_made_by_the_command_goes_too(memory_group: Group) -> None:
+    code = f"for d in {memory_group.dir}/memtui-run-*; do mkdir $d/sub; done"
+    done = run_cli(*RUN, "sh", "-c", code, base=memory_group)
+    assert (done.returncode, left_in(memory_group)) == (0, [])
 
 
 def test_unprivileged_user_falls_back_and_is_told_why() -> None:

@@ -1,4 +1,4 @@
-"""Levels of captured trees and of real v1 cgroups; what is gone or odd degrades to None."""
+"""Levels of captured trees and of real cgroups; what is gone or odd degrades to None."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from memtui.kernel import cgroup1, cgroup2
 from memtui.kernel.cgroup import Events, HierarchyReader, Parts, read_hierarchy
 from memtui.kernel.oomcount import read_kills
 from memtui.kernel.roots import LIVE, Roots
-from tests.support.cgroups import MIB, Group, hog, v1_group
+from tests.support.cgroups import MIB, Group, hog, memory_group_of
 from tests.support.procs import run_python
 from tests.support.trees import copy, tree
 
@@ -164,26 +164,24 @@ def test_the_walk_is_bounded(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def reader(v1: Group) -> Iterator[HierarchyReader]:
-    made = HierarchyReader(LIVE, v1.cgroup)
+def reader(memory_group: Group) -> Iterator[HierarchyReader]:
+    made = HierarchyReader(LIVE, memory_group.cgroup)
     yield made
     made.close()
 
 
-@pytest.mark.memory_v1
-def test_a_real_group(v1: Group, reader: HierarchyReader) -> None:
-    v1.set_limit(64 * MIB)
+def test_a_real_group(memory_group: Group, reader: HierarchyReader) -> None:
+    memory_group.set_limit(64 * MIB)
     first = reader.read().levels[0]
-    assert (first.path, first.limit, first.events.oom_kill) == (v1.cgroup, 64 * MIB, 0)
-    v1.set_limit(32 * MIB)
+    assert (first.path, first.limit, first.events.oom_kill) == (memory_group.cgroup, 64 * MIB, 0)
+    memory_group.set_limit(32 * MIB)
     assert reader.read().levels[0].limit == 32 * MIB
 
 
-@pytest.mark.memory_v1
-def test_usage_of_a_real_group_is_fresh(v1: Group, reader: HierarchyReader) -> None:
-    v1.set_limit(128 * MIB)
+def test_usage_of_a_real_group_is_fresh(memory_group: Group, reader: HierarchyReader) -> None:
+    memory_group.set_limit(128 * MIB)
     before = reader.read().levels[0].usage
-    child = v1.python(hog(20), stdout=subprocess.PIPE)
+    child = memory_group.python(hog(20), stdout=subprocess.PIPE)
     assert child.stdout is not None
     assert child.stdout.readline() == b"ready\n"
     assert child.stdout.readline() == b"holds 20\n"
@@ -197,15 +195,14 @@ def test_usage_of_a_real_group_is_fresh(v1: Group, reader: HierarchyReader) -> N
     assert level.parts.anon >= 20 * MIB
 
 
-@pytest.mark.memory_v1
-def test_a_removed_group_leaves_the_one_above_it(v1: Group) -> None:
-    child = v1.child("inner", 64 * MIB)
+def test_a_removed_group_leaves_the_one_above_it(memory_group: Group) -> None:
+    child = memory_group.child("inner", 64 * MIB)
     reader = HierarchyReader(LIVE, child.cgroup)
     assert reader.read(0).levels[0].limit == 64 * MIB
     child.dir.rmdir()
     after = reader.read(0)
-    assert (after.cgroup, after.levels[0].path) == (child.cgroup, v1.cgroup)
-    again = v1.child("inner", 32 * MIB)
+    assert (after.cgroup, after.levels[0].path) == (child.cgroup, memory_group.cgroup)
+    again = memory_group.child("inner", 32 * MIB)
     fresh = HierarchyReader(LIVE, again.cgroup)
     again.dir.rmdir()
     again.dir.mkdir()
@@ -225,16 +222,14 @@ print(h.cgroup == sys.argv[2], h.levels[0].limit)
 """
 
 
-@pytest.mark.memory_v1
-def test_our_own_move_is_noticed(v1: Group) -> None:
-    v1.set_limit(200 * MIB)
-    out = run_python(MOVED, str(v1.dir), v1.cgroup)
+def test_our_own_move_is_noticed(memory_group: Group) -> None:
+    memory_group.set_limit(200 * MIB)
+    out = run_python(MOVED, str(memory_group.dir), memory_group.cgroup)
     assert out.split() == ["False", "True", str(200 * MIB)]
 
 
-@pytest.mark.memory_v1
 def test_descriptors_are_given_back() -> None:
-    with v1_group() as group:
+    with memory_group_of() as group:
         before = len(os.listdir("/proc/self/fd"))
         reader = HierarchyReader(LIVE, group.cgroup)
         for _ in range(3):

@@ -25,7 +25,7 @@ Start = Callable[..., Job]
 def start(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
     """Start jobs by one method; afterwards each is closed and nothing of it is left."""
     if request.param == "cgroup":
-        group: Group = request.getfixturevalue("v1")
+        group: Group = request.getfixturevalue("memory_group")
         monkeypatch.setenv("MEMTUI_CGROUP_BASE", str(group.dir))
     jobs: list[Job] = []
     before = set(os.listdir("/proc/self/fd"))

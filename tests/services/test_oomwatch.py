@@ -289,26 +289,24 @@ def _kill_in(group: Group, around: Group) -> list[OomEvent]:
     return told
 
 
-@pytest.mark.memory_v1
-def test_a_real_kill_by_the_group_s_own_limit(v1: Group) -> None:
-    v1.set_limit(64 * MIB)
-    (event,) = _kill_in(v1, v1)
-    assert (event.count, event.cgroup, event.scope) == (1, v1.cgroup, "cgroup")
+def test_a_real_kill_by_the_group_s_own_limit(memory_group: Group) -> None:
+    memory_group.set_limit(64 * MIB)
+    (event,) = _kill_in(memory_group, memory_group)
+    assert (event.count, event.cgroup, event.scope) == (1, memory_group.cgroup, "cgroup")
     assert event.victims[0].rss > 20 * MIB
-    assert v1.oom_kills() == 1
+    assert memory_group.oom_kills() == 1
 
 
-@pytest.mark.memory_v1
-def test_a_real_kill_in_a_child_by_its_parent_s_limit(v1: Group) -> None:
-    v1.set_limit(64 * MIB)
-    inner = v1.child("in ner")
-    (event,) = _kill_in(inner, v1)
+def test_a_real_kill_in_a_child_by_its_parent_s_limit(memory_group: Group) -> None:
+    memory_group.set_limit(64 * MIB)
+    inner = memory_group.child("in ner")
+    (event,) = _kill_in(inner, memory_group)
     assert (event.count, event.cgroup, event.scope) == (1, inner.cgroup, "cgroup")
-    assert v1.oom_kills() == 0
-    source = QuotaSource(LIVE, v1.cgroup)
+    assert memory_group.oom_kills() == 0
+    source = QuotaSource(LIVE, memory_group.cgroup)
     quota = source.read()
     source.close()
     assert quota.events.oom_kill == 1
-    watch = OomWatch(LIVE, v1.cgroup)
+    watch = OomWatch(LIVE, memory_group.cgroup)
     before = [e for e in watch.start() if e.cgroup == inner.cgroup]
     assert [(e.count, e.before_start, e.ours) for e in before] == [(1, True, True)]

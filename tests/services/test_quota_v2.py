@@ -1,14 +1,10 @@
-"""A real cgroup v2 group: skipped where the memory controller is not on v2."""
+"""A real cgroup v2 group, where levels remember what happened below them."""
 
 from __future__ import annotations
 
-import contextlib
 import os
-import secrets
 import subprocess
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -17,40 +13,17 @@ from memtui.model.victims import OomEvent
 from memtui.services.oomwatch import OomWatch
 from memtui.services.quota import QuotaSource
 from memtui.services.sampler import Processes
-from tests.support.cgroups import MIB, NAME, Group, hog
+from tests.support.cgroups import MIB, Group, hog
 
-TOP = Path("/sys/fs/cgroup")
-
-
-class Group2(Group):
-    """One cgroup v2 directory below the mount point."""
-
-    @property
-    def cgroup(self) -> str:
-        return "/" + str(self.dir.relative_to(TOP))
+pytestmark = pytest.mark.memory_v2
 
 
 @pytest.fixture
-def v2() -> Iterator[Group2]:
-    """A group of 48 MiB with an empty `inner` below it, removed afterwards."""
-    controllers = TOP / "cgroup.subtree_control"
-    if not controllers.exists() or "memory" not in (TOP / "cgroup.controllers").read_text():
-        pytest.skip("needs the memory controller on cgroup v2")
-    group = Group2(TOP / f"{NAME}{secrets.token_hex(4)}")
-    try:
-        controllers.write_text("+memory")
-        group.dir.mkdir()
-    except OSError:
-        pytest.skip("needs root, to make a memory cgroup")
-    try:
-        (group.dir / "memory.max").write_text(str(48 * MIB))
-        with contextlib.suppress(OSError):  # no swap
-            (group.dir / "memory.swap.max").write_text("0")
-        (group.dir / "cgroup.subtree_control").write_text("+memory")
-        (group.dir / "inner").mkdir()
-        yield group
-    finally:
-        group.remove()
+def v2(memory_group: Group) -> Group:
+    """A group of 48 MiB with an empty `inner` below it."""
+    memory_group.set_limit(48 * MIB)
+    memory_group.child("inner")
+    return memory_group
 
 
 def _watch(watch: OomWatch, source: QuotaSource, seconds: float) -> list[OomEvent]:
@@ -66,13 +39,16 @@ def _watch(watch: OomWatch, source: QuotaSource, seconds: float) -> list[OomEven
     return told
 
 
-def test_the_parent_s_limit_kills_in_the_child(v2: Group2) -> None:
-    inner = Group2(v2.dir / "inner")
+def test_the_parent_s_limit_kills_in_the_child(v2: Group) -> None:
+    inner = Group(v2.dir / "inner")
     source, watch = QuotaSource(LIVE, inner.cgroup), OomWatch(LIVE, inner.cgroup)
     watch.start()
-    child = inner.python(hog(200, pause=0.03), stdout=subprocess.DEVNULL)
+    child = inner.python(hog(200, pause=0.03), stdout=subprocess.PIPE)
+    assert child.stdout is not None
+    assert child.stdout.readline() == b"ready\n"
     told = [e for e in _watch(watch, source, 20) if e.cgroup == inner.cgroup]
-    assert child.wait(timeout=30) == -9
+    child.communicate(timeout=30)
+    assert child.returncode == -9
     assert told[-1].scope == "cgroup"
     assert [v.pid for v in told[-1].victims] == [child.pid]
     quota = source.read()
@@ -83,8 +59,8 @@ def test_the_parent_s_limit_kills_in_the_child(v2: Group2) -> None:
     assert quota.levels[0].events.oom == 0  # the limit was the parent's
 
 
-def test_kills_in_a_removed_group_are_remembered_by_the_one_above(v2: Group2) -> None:
-    inner = Group2(v2.dir / "inner")
+def test_kills_in_a_removed_group_are_remembered_by_the_one_above(v2: Group) -> None:
+    inner = Group(v2.dir / "inner")
     source, watch = QuotaSource(LIVE, v2.cgroup), OomWatch(LIVE, v2.cgroup)
     watch.start()
     child = inner.python(hog(200), stdout=subprocess.DEVNULL)

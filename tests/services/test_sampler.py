@@ -114,12 +114,11 @@ def test_new_arguments_under_the_same_name_are_seen_even_when_it_sleeps() -> Non
         made.kill()
 
 
-@pytest.mark.memory_v1
-def test_cgroups_come_within_some_ticks_and_stay(v1: Group) -> None:
-    with v1.start(["sleep", "60"]) as process, processes(10_000) as source:
-        until(lambda: str(process.pid) in v1.read("cgroup.procs"))
-        until(lambda: of(source.sample(), process.pid).cgroup == v1.cgroup)
-        assert of(source.sample(), process.pid).cgroup == v1.cgroup
+def test_cgroups_come_within_some_ticks_and_stay(memory_group: Group) -> None:
+    with memory_group.start(["sleep", "60"]) as process, processes(10_000) as source:
+        until(lambda: str(process.pid) in memory_group.read("cgroup.procs"))
+        until(lambda: of(source.sample(), process.pid).cgroup == memory_group.cgroup)
+        assert of(source.sample(), process.pid).cgroup == memory_group.cgroup
         process.kill()
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.support.cgroups import V1_MEMORY, Group
+from tests.support.cgroups import Group, place
 
 MEMTUI = [sys.executable, "-m", "memtui"]
 NOBODY = 65534
@@ -57,8 +57,9 @@ def start_cli(*args: str, base: Group | None = None) -> subprocess.Popen[bytes]:
 
 
 def groups_of(pid: int) -> list[str]:
-    """Names of the run groups at the hierarchy's top that process `pid` made."""
-    return [n for n in os.listdir(V1_MEMORY) if n.startswith(f"memtui-run-{pid}-")]
+    """The run groups that process `pid` made and left, anywhere in the hierarchy."""
+    found = place()
+    return [str(p) for p in found.top.rglob(f"memtui-run-{pid}-*")] if found else []
 
 
 def as_nobody() -> list[str]:

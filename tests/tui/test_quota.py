@@ -5,15 +5,12 @@ from __future__ import annotations
 import re
 import subprocess
 
-import pytest
-
 from tests.support.cgroups import MIB, Group, hog
 from tests.support.procs import until
 from tests.support.terminal import Terminal
 from tests.tui.children import KILL, ended_by
 from tests.tui.reading import on_main, start
 
-pytestmark = pytest.mark.memory_v1
 LIMIT = 64 * MIB
 
 
@@ -27,11 +24,11 @@ def slow_hog(group: Group, mib: int) -> subprocess.Popen[bytes]:
     return group.python(hog(mib, 0.02), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def test_bar_shows_the_group_s_limit_and_what_fills_it(v1: Group) -> None:
-    v1.set_limit(LIMIT)
-    with watch(v1) as term:
+def test_bar_shows_the_group_s_limit_and_what_fills_it(memory_group: Group) -> None:
+    memory_group.set_limit(LIMIT)
+    with watch(memory_group) as term:
         term.wait_for(re.compile(r"memory .*/ +64\.0M"))
-        holder = slow_hog(v1, 40)
+        holder = slow_hog(memory_group, 40)
         try:
             term.wait_for(re.compile(r"memory .* 4\d\.\dM / +64\.0M +(6|7)\d%"))
             term.wait_for(re.compile(r"anon +4\d\.\dM"))
@@ -42,10 +39,10 @@ def test_bar_shows_the_group_s_limit_and_what_fills_it(v1: Group) -> None:
         term.wait_for(re.compile(r"peak +4\d\.\dM"))
 
 
-def test_nearly_full_is_said_in_words_too(v1: Group) -> None:
-    v1.set_limit(LIMIT)
-    with watch(v1) as term:
-        holder = slow_hog(v1, 58)
+def test_nearly_full_is_said_in_words_too(memory_group: Group) -> None:
+    memory_group.set_limit(LIMIT)
+    with watch(memory_group) as term:
+        holder = slow_hog(memory_group, 58)
         try:
             term.wait_for("CRIT")
         finally:
@@ -53,50 +50,50 @@ def test_nearly_full_is_said_in_words_too(v1: Group) -> None:
             holder.wait()
 
 
-def test_oom_kill_is_counted_and_its_victim_named(v1: Group) -> None:
-    v1.set_limit(LIMIT)
-    with watch(v1) as term:
+def test_oom_kill_is_counted_and_its_victim_named(memory_group: Group) -> None:
+    memory_group.set_limit(LIMIT)
+    with watch(memory_group) as term:
         term.wait_for("No OOM kill since")
-        victim = slow_hog(v1, 200)
+        victim = slow_hog(memory_group, 200)
         assert ended_by(victim) == KILL
-        assert v1.oom_kills() == 1
-        named = rf"killed.*{v1.dir.name}.*probably.*\b{victim.pid}\b"
+        assert memory_group.oom_kills() == 1
+        named = rf"killed.*{memory_group.dir.name}.*probably.*\b{victim.pid}\b"
         term.wait_for("1 OOM kill")
         term.send("o")
         term.wait_for(re.compile(named, re.DOTALL))
         term.send("Esc")
         term.wait_for(on_main)
-        second = slow_hog(v1, 200)
+        second = slow_hog(memory_group, 200)
         assert ended_by(second) == KILL
         term.wait_for("2 OOM kills")
         term.send("o")
         term.wait_for(lambda lines: all(str(p.pid) in "\n".join(lines) for p in (victim, second)))
 
 
-def test_memtui_survives_beside_the_victim_in_its_own_group(v1: Group) -> None:
-    v1.set_limit(256 * MIB)
-    enter = ["/bin/sh", "-c", 'echo 0 >"$0" && exec "$@"', str(v1.dir / "cgroup.procs")]
+def test_memtui_survives_beside_the_victim_in_its_own_group(memory_group: Group) -> None:
+    memory_group.set_limit(256 * MIB)
+    enter = ["/bin/sh", "-c", 'echo 0 >"$0" && exec "$@"', str(memory_group.dir / "cgroup.procs")]
     with start("--delay", "0.2", prefix=enter) as term:
         term.wait_for(re.compile(r"memory .*/ +256M"))
-        victim = slow_hog(v1, 400)
+        victim = slow_hog(memory_group, 400)
         assert ended_by(victim) == KILL
         term.wait_for("1 OOM kill")
         term.wait_for(re.compile(rf"probably.*\b{victim.pid}\b"))
         assert term.process.poll() is None
 
 
-def test_limits_page_names_the_file_of_the_limit(v1: Group) -> None:
-    v1.set_limit(LIMIT)
-    with watch(v1) as term:
+def test_limits_page_names_the_file_of_the_limit(memory_group: Group) -> None:
+    memory_group.set_limit(LIMIT)
+    with watch(memory_group) as term:
         term.send("i")
-        lines = "\n".join(term.wait_for(f"{v1.dir.name}/memory.limit_in_bytes"))
+        lines = "\n".join(term.wait_for(f"{memory_group.dir.name}/{memory_group.limit_file.name}"))
         assert "64.0 MiB" in lines
-        v1.set_limit(LIMIT // 2)
+        memory_group.set_limit(LIMIT // 2)
         term.wait_for("32.0 MiB")
 
 
-def test_group_removed_while_it_is_looked_at_is_no_crash(v1: Group) -> None:
-    group = v1.child("short", LIMIT)
+def test_group_removed_while_it_is_looked_at_is_no_crash(memory_group: Group) -> None:
+    group = memory_group.child("short", LIMIT)
     with watch(group) as term:
         term.wait_for(re.compile(r"/ +64\.0M"))
         group.remove()

@@ -15,13 +15,11 @@ from tests.support.procs import until
 from tests.support.terminal import Terminal
 from tests.tui.reading import on_main, spot, start
 
-pytestmark = pytest.mark.memory_v1
-
 
 @pytest.fixture
-def term(v1: Group) -> Iterator[Terminal]:
-    """memtui that makes its groups in `v1`."""
-    with start("--delay", "0.3", env={"MEMTUI_CGROUP_BASE": str(v1.dir)}) as made:
+def term(memory_group: Group) -> Iterator[Terminal]:
+    """memtui that makes its groups in a group of ours."""
+    with start("--delay", "0.3", env={"MEMTUI_CGROUP_BASE": str(memory_group.dir)}) as made:
         yield made
 
 
@@ -45,22 +43,24 @@ def script(where: Path) -> str:
     return str(path)
 
 
-def groups(v1: Group) -> list[str]:
-    return [p.name for p in v1.dir.iterdir() if p.is_dir()]
+def groups(memory_group: Group) -> list[str]:
+    return [p.name for p in memory_group.dir.iterdir() if p.is_dir()]
 
 
-def pids(v1: Group) -> list[int]:
-    files = v1.dir.glob("*/cgroup.procs")
+def pids(memory_group: Group) -> list[int]:
+    files = memory_group.dir.glob("*/cgroup.procs")
     return [int(pid) for f in files for pid in f.read_text().split()]
 
 
-def test_hog_is_killed_at_its_limit_and_told(term: Terminal, v1: Group, tmp_path: Path) -> None:
+def test_hog_is_killed_at_its_limit_and_told(
+    term: Terminal, memory_group: Group, tmp_path: Path
+) -> None:
     fill(term, f"exec {script(tmp_path)}", "64M")
     term.wait_for("64.0 MiB")
     term.send("Enter")
     term.wait_for(re.compile(r"killed( at the|: it reached its) limit of 64\.0 ?M"))
     term.wait_for(on_main)
-    until(lambda: groups(v1) == [])
+    until(lambda: groups(memory_group) == [])
     assert "holds" not in term.text()
 
 
@@ -68,14 +68,16 @@ def test_hog_is_killed_at_its_limit_and_told(term: Terminal, v1: Group, tmp_path
     ("typed", "part"),
     [("abc", "not a size"), ("0", "leaves nothing"), ("1K", "too small"), ("101%", "%")],
 )
-def test_limit_is_checked_as_it_is_typed(term: Terminal, v1: Group, typed: str, part: str) -> None:
+def test_limit_is_checked_as_it_is_typed(
+    term: Terminal, memory_group: Group, typed: str, part: str
+) -> None:
     fill(term, "true", typed)
     term.wait_for(part)
     term.send("Enter")
     term.wait_for("Run under")
     term.send("Esc")
     term.wait_for(on_main)
-    assert groups(v1) == []
+    assert groups(memory_group) == []
 
 
 def test_percentage_is_of_the_limit_that_binds(term: Terminal) -> None:
@@ -83,7 +85,7 @@ def test_percentage_is_of_the_limit_that_binds(term: Terminal) -> None:
     term.wait_for(re.compile(r"\d iB|[\d.]+ [KMG]iB"))
 
 
-def test_output_and_graph_change_places(term: Terminal, v1: Group) -> None:
+def test_output_and_graph_change_places(term: Terminal, memory_group: Group) -> None:
     fill(term, "echo out-of-the-job; echo '[/b]' >&2; sleep 60", "64M")
     term.send("Enter")
     term.wait_for("out-of-the-job")
@@ -96,39 +98,41 @@ def test_output_and_graph_change_places(term: Terminal, v1: Group) -> None:
     term.wait_for(panel)
 
 
-def test_end_of_a_command_is_told(term: Terminal, v1: Group, tmp_path: Path) -> None:
+def test_end_of_a_command_is_told(term: Terminal, memory_group: Group, tmp_path: Path) -> None:
     fill(term, "exit 3", "64M")
     term.send("Enter")
     term.wait_for(re.compile(r"exited with status 3"))
-    until(lambda: groups(v1) == [])
+    until(lambda: groups(memory_group) == [])
 
 
-def test_quitting_asks_then_ends_the_command_and_leaves_no_group(term: Terminal, v1: Group) -> None:
+def test_quitting_asks_then_ends_the_command_and_leaves_no_group(
+    term: Terminal, memory_group: Group
+) -> None:
     fill(term, "sleep 50 & sleep 60", "64M")
     term.send("Enter")
-    until(lambda: len(pids(v1)) >= 2)
+    until(lambda: len(pids(memory_group)) >= 2)
     term.send("q")
     term.wait_for("still runs")
     term.send("n")
     term.wait_for(lambda lines: "still runs" not in str(lines))
-    assert len(pids(v1)) >= 2
+    assert len(pids(memory_group)) >= 2
     term.send("q")
     term.wait_for("still runs")
     term.send("y")
     assert term.exit_status() == 0
-    assert groups(v1) == []
+    assert groups(memory_group) == []
 
 
-def test_sigterm_ends_the_command_too(term: Terminal, v1: Group) -> None:
+def test_sigterm_ends_the_command_too(term: Terminal, memory_group: Group) -> None:
     fill(term, "sleep 60", "64M")
     term.send("Enter")
-    until(lambda: len(pids(v1)) >= 1)
+    until(lambda: len(pids(memory_group)) >= 1)
     term.process.terminate()
     assert term.exit_status() == 143
-    assert groups(v1) == []
+    assert groups(memory_group) == []
 
 
-def test_enter_without_a_command_starts_nothing(term: Terminal, v1: Group) -> None:
+def test_enter_without_a_command_starts_nothing(term: Terminal, memory_group: Group) -> None:
     fill(term, "", "64M")
     _, y = spot(term, "Command")
     blurred = term.cells()[y]
@@ -136,9 +140,9 @@ def test_enter_without_a_command_starts_nothing(term: Terminal, v1: Group) -> No
     term.wait_for(lambda _: term.cells()[y] != blurred)
     term.type("sleep 60")
     term.wait_for("sleep 60")
-    assert groups(v1) == []
+    assert groups(memory_group) == []
     term.send("Enter")
-    until(lambda: len(groups(v1)) == 1)
+    until(lambda: len(groups(memory_group)) == 1)
 
 
 def test_j_without_a_command_says_how_to_start_one(term: Terminal) -> None:
@@ -146,7 +150,7 @@ def test_j_without_a_command_says_how_to_start_one(term: Terminal) -> None:
     term.wait_for(re.compile(r"no command.*\br\b"))
 
 
-def test_keys_typed_ahead_reach_the_next_field(term: Terminal, v1: Group) -> None:
+def test_keys_typed_ahead_reach_the_next_field(term: Terminal, memory_group: Group) -> None:
     term.send("r")
     term.wait_for("Run under")
     term.type("exit 3\t64M\r")
