@@ -84,7 +84,7 @@ FIELDS = (
     Field(
         "cpu", "CPU%", 5, True, True, 60,
         _cpu, _cpu_text,
-        "CPU since the last refresh, in per cent of one CPU",
+        "CPU since the last refresh (in `memtui ps`: since the start), per cent of one CPU",
     ),
     Field(
         "time", "TIME+", 8, True, True, 30,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from typing import Any, NamedTuple
 
 from memtui.kernel import procfs
@@ -27,8 +28,21 @@ _NO_MEMORY = Detail(0, 0, 0, 0)
 
 
 def take(roots: Roots) -> list[Proc]:
-    """Return every process as it is now. Raises a KernelError where /proc is unreadable."""
-    return open_processes(roots, room=0).sample(cgroups=True)
+    """Return every process as it is now. Raises a KernelError where /proc is unreadable.
+
+    One look knows no CPU% of the last second: on the running machine it is that of the process's
+    whole life, as ps has it; of a captured tree it is unknown.
+    """
+    procs = open_processes(roots, room=0).sample(cgroups=True)
+    if not roots.live or not hasattr(time, "CLOCK_BOOTTIME"):
+        return procs
+    now = time.clock_gettime(time.CLOCK_BOOTTIME)
+    return [p._replace(cpu_pct=_average(p, now)) for p in procs]
+
+
+def _average(proc: Proc, now: float) -> float:
+    """CPU since the start in per cent of one CPU; `now` is seconds since boot."""
+    return 100 * proc.cpu_time / max(0.01, now - proc.start / procfs.TICKS_PER_S)
 
 
 def detail(roots: Roots, proc: Proc) -> Detail:

@@ -9,7 +9,7 @@ from textual.timer import Timer
 
 from memtui.model.query import sort
 from memtui.model.snapshot import Proc
-from memtui.render.jobs import job_panel, state_line
+from memtui.render.jobs import job_panel, state_lines
 from memtui.render.spans import Line
 from memtui.services.actions import Target, Watch
 from memtui.services.jobs import Jobs
@@ -174,7 +174,7 @@ class Acting:
         if not self._jobs.views or not self._show_job:
             return None
         view = self._jobs.views[-1]
-        state = state_line(view.usage, view.limit, view.peak, view.result, width - 3)
+        state = state_lines(view.usage, view.limit, view.peak, view.result, width - 3)
         return job_panel(view.command, state, view.output, width, height)
 
     def toggle_panel(self) -> None:

@@ -9,6 +9,7 @@ import os
 import signal
 import threading
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 from rich.text import Text
@@ -88,7 +89,7 @@ class MemtuiApp(App[int]):
         if self.sampler.latest is not None:
             self.post_message(SnapshotReady(self.sampler.latest))
         threading.excepthook = self._thread_died
-        loop = asyncio.get_running_loop()
+        self._here = loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
             with contextlib.suppress(RuntimeError, ValueError):  # not the main thread
                 loop.add_signal_handler(number, self._ended_by, number)
@@ -98,7 +99,8 @@ class MemtuiApp(App[int]):
         """End with the reason: a screen that silently stands still would lie."""
         name = args.thread.name if args.thread else "a thread"
         text = f"memtui: {name} failed: {safe(repr(args.exc_value))}"
-        self.call_from_thread(self.exit, 1, return_code=1, message=Text(text))
+        end = partial(self.exit, 1, return_code=1, message=Text(text))
+        self._here.call_soon_threadsafe(end)  # waiting for an answer could be for ever
 
     def _settled(self) -> None:
         gc.enable()

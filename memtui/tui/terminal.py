@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 import termios
+import threading
 from typing import Any
 
 from textual.app import App
@@ -17,6 +18,7 @@ _RESTORE = (
     "\x1b[?1004l\x1b[?1049l\x1b[?25h"
 )
 
+_DRAIN_S = 1.0
 _ALTERNATE = "\x1b[?1049h"
 
 
@@ -43,7 +45,11 @@ def leave_at_once(app: App[int], status: int, mode: list[Any]) -> None:
     if driver is None:
         return
     driver.write(_RESTORE)
-    driver.close()  # drains and ends the thread that writes to the terminal
+    # drains and ends the thread that writes to the terminal; one that is gone, or held by
+    # Ctrl-S, must not hold us
+    closer = threading.Thread(target=driver.close, daemon=True)
+    closer.start()
+    closer.join(_DRAIN_S)
     with contextlib.suppress(termios.error):
         termios.tcsetattr(0, termios.TCSAFLUSH, mode)
     sys.stdout.flush()

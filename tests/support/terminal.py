@@ -328,6 +328,10 @@ class Terminal:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     self.process.wait(3)
         self.process.wait()
+        self.hang_up()
+
+    def hang_up(self) -> None:
+        """Let go of the terminal, as a closed window does; the program may still run."""
         if self._master < 0:
             return
         os.write(self._stop, b"x")

@@ -128,3 +128,9 @@ def test_unknown_theme_is_wrong_use() -> None:
         term.wait_for("purple-haze")
         assert term.exit_status() == 2
         assert restored(term)
+
+
+def test_a_terminal_that_vanishes_ends_it() -> None:
+    with start() as term:
+        term.hang_up()
+        assert term.process.wait(20) in (1, 128 + signal.SIGHUP)
