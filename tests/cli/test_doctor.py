@@ -89,6 +89,7 @@ def test_the_document_is_what_is_promised(prefix: list[str]) -> None:
     assert sum(made["summary"].values()) == len(NAMES)
 
 
+@pytest.mark.world
 def test_what_is_found_is_true_for_whoever_asks(prefix: list[str]) -> None:
     with sleeper() as child:
         real, found = truth(child.pid, prefix), findings(prefix=prefix)
@@ -106,6 +107,7 @@ def test_what_is_found_is_true_for_whoever_asks(prefix: list[str]) -> None:
     assert found["terminal"]["state"] == "no"
 
 
+@pytest.mark.world
 def test_the_run_method_is_the_one_that_run_takes(prefix: list[str]) -> None:
     found = findings(prefix=prefix)
     run = [*prefix, sys.executable, "-m", "memtui", "run", "--limit", "64M", "--", "true"]
@@ -131,29 +133,57 @@ def test_root_can_do_what_nobody_cannot(v1: Group) -> None:
         assert "CAP_SYSLOG" in theirs["kernel_log"]["grant"]
 
 
-@pytest.mark.memory_v1
-def test_it_leaves_no_group_behind(v1: Group) -> None:
+def test_it_leaves_no_group_behind(memory_group: Group) -> None:
     with subprocess.Popen(DOCTOR, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL) as process:
         process.communicate(timeout=60)
     assert process.returncode == 0
     assert groups_of(process.pid) == []
 
 
-@pytest.mark.memory_v1
-def test_limits_of_the_group_that_it_runs_in(v1: Group) -> None:
-    v1.set_limit(256 * MIB)
-    inner = v1.child("inner", 128 * MIB)
+def test_limits_of_the_group_that_it_runs_in(memory_group: Group) -> None:
+    memory_group.set_limit(256 * MIB)
+    inner = memory_group.child("inner", 128 * MIB)
     process = inner.start([*DOCTOR, "--json"], stdout=subprocess.PIPE)
     out, _ = process.communicate(timeout=60)
     found = {f["name"]: f for f in json.loads(out)["findings"]}
-    assert found["cgroup"]["facts"] == {
-        "version": 1, "hybrid": found["cgroup"]["facts"]["hybrid"], "cgroup": inner.cgroup,
-    }  # fmt: skip
-    assert found["levels"]["facts"]["levels"][:2] == [inner.cgroup, v1.cgroup]
-    limit = {"bytes": 128 * MIB, "path": str(inner.dir / "memory.limit_in_bytes")}
+    facts = found["cgroup"]["facts"]
+    assert (facts["version"], facts["cgroup"]) == (inner.version, inner.cgroup)
+    assert found["levels"]["facts"]["levels"][:2] == [inner.cgroup, memory_group.cgroup]
+    limit = {"bytes": 128 * MIB, "path": str(inner.limit_file)}
     assert found["limit"]["facts"] == {"limit": limit, "binding": limit}
     assert inner.cgroup in found["limit"]["means"]
     assert found["descriptors"]["facts"]["kept_at_most"] <= 128 * MIB // 100 // 4096
+
+
+def in_namespaces(*unshare: str, mount: str = "true") -> dict[str, dict[str, Any]]:
+    """The findings of an ordinary user in namespaces of their own."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to make namespaces")
+    line = ["unshare", *unshare, "sh", "-c", f'{mount} && exec "$@"', "sh", *as_nobody()]
+    return findings(prefix=line)
+
+
+@pytest.mark.world
+def test_hidden_processes_are_told_of() -> None:
+    found = in_namespaces("-m", mount="mount -t proc -o hidepid=2 proc /proc")
+    assert found["processes"]["state"] == "limited"
+    assert "hidepid" in found["processes"]["why"]
+    assert "gid=" in found["processes"]["grant"]
+    found = in_namespaces("-pf", "--mount-proc")
+    assert found["processes"]["facts"] == {"count": 1, "hidepid": None, "pid_namespace": True}
+    assert "a PID namespace" in found["processes"]["why"]
+
+
+@pytest.mark.world
+def test_without_a_proc_nothing_is_made_up() -> None:
+    found = in_namespaces("-m", mount="mount -t tmpfs none /proc")
+    states = {name: found[name]["state"] for name in NAMES}
+    assert {n for n, s in states.items() if s == "ok"} <= {
+        "kernel_log", "journal", "descriptors", "pidfd", "exit_information", "run_data", "run_as",
+        "run_auto", "versions",
+    }  # fmt: skip
+    assert states["limit"] == "unknown"
+    assert all(found[n]["why"] for n, s in states.items() if s != "ok")
 
 
 def test_the_text_is_one_line_for_each_finding(prefix: list[str]) -> None:

@@ -22,7 +22,7 @@ from memtui.kernel import procfs
 from memtui.kernel.roots import LIVE, Roots
 from memtui.services.capture import MARKER, write_tar
 from memtui.services.sampler import Sampler
-from tests.support.cgroups import MIB, Group
+from tests.support.cgroups import MIB, Group, hog
 from tests.support.doctor import DOCTOR, ask, capture, doctor, unpack
 from tests.support.limited import MEMTUI, as_nobody
 from tests.support.procs import sleeper
@@ -63,10 +63,10 @@ def near(a: dict[str, Any], b: dict[str, Any], slack: int) -> bool:
     return all(abs(x["usage"] - y["usage"]) < slack for x, y in pairs if x["usage"] is not None)
 
 
-@pytest.mark.memory_v1
-def test_the_quota_comes_back_as_it_was(v1: Group, tmp_path: Path) -> None:
-    v1.set_limit(256 * MIB)
-    inner = v1.child("in ner")
+def test_the_quota_comes_back_as_it_was(memory_group: Group, tmp_path: Path) -> None:
+    memory_group.set_limit(256 * MIB)
+    inner = memory_group.child("in ner")
+    assert inner.python(hog(512)).wait(timeout=60) == -9
     file = tmp_path / "x.tar.gz"
     with inner.python("import time; " + TOUCH + "; time.sleep(60)") as child:
         try:
@@ -78,7 +78,7 @@ def test_the_quota_comes_back_as_it_was(v1: Group, tmp_path: Path) -> None:
     again = ask("quota", "--root", str(unpack(file, tmp_path / "tree")))
     assert skeleton(again) == skeleton(live)
     assert again["limit"]["bytes"] == 256 * MIB
-    assert again["cgroup"] == inner.cgroup
+    assert (again["cgroup"], again["events"]["oom_kill"]) == (inner.cgroup, 1)
     usage = [lv["usage"] for lv in again["levels"][:2]]
     assert all(24 * MIB < n < 128 * MIB for n in usage)
 
@@ -101,6 +101,7 @@ def test_other_machines_files_come_back_whole(tree: str, tmp_path: Path) -> None
     assert ask("ps", "--root", again) == ask("ps", "--root", root)
 
 
+@pytest.mark.world
 @pytest.mark.parametrize("who", ["us", "nobody"])
 def test_quiet_processes_come_back_as_they_were(who: str, tmp_path: Path) -> None:
     prefix = as_nobody() if who == "nobody" else []

@@ -42,16 +42,25 @@ def check_watch(seen: Seen) -> Finding:
     if not seen.live:
         return not_in_files("oom_watch", "whether the kernel would tell of kills at once")
     if version is None or all(lv.events.oom_kill is None for lv in levels):
-        means = "kills are noticed at each refresh, in /proc/vmstat"
-        return Finding("oom_watch", LIMITED, means, "no group's counter can be read")
+        return _watch_host(seen)
     try:
         way = _try_watch(seen, version)
     except KernelError as e:
         means = f"{_FILES[version][0]} is read at each refresh: only polling is possible"
-        grant = "root (Linux 6.18 lets nobody else write cgroup.event_control)"
+        grant = "a writable cgroup file system"
+        if isinstance(e, Denied):
+            grant = "root (Linux 6.18 lets nobody else write cgroup.event_control)"
         return Finding("oom_watch", LIMITED, means, str(e), grant if version == 1 else None)
     means = f"{_FILES[version][0]} is read at each refresh; the kernel would tell at once by {way}"
     return Finding("oom_watch", OK, means, facts={"possible": way})
+
+
+def _watch_host(seen: Seen) -> Finding:
+    why = "no group's counter can be read"
+    if seen.quota.host_oom_kill is None:
+        return Finding("oom_watch", NO, "kills are not noticed", f"{why}, nor the machine's")
+    means = "kills anywhere on the machine are noticed at each refresh, in /proc/vmstat"
+    return Finding("oom_watch", LIMITED, means, why)
 
 
 def _try_watch(seen: Seen, version: int) -> str:

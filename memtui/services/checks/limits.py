@@ -48,7 +48,8 @@ def check_levels(seen: Seen) -> Finding:
     levels = seen.quota.levels
     facts = {"levels": [lv.path for lv in levels]}
     if not levels:
-        return Finding("levels", NO if seen.live else UNKNOWN, "no level is visible", facts=facts)
+        state, why = NO if seen.live else UNKNOWN, "no memory cgroup is visible"
+        return Finding("levels", state, "there is no level to show", why, None, facts)
     hidden = _hidden(seen)
     count = f"{len(levels)} level{'s' * (len(levels) > 1)}"
     top = levels[-1].directory

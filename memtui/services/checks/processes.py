@@ -15,9 +15,9 @@ from memtui.services.sampler import descriptor_room
 def check_processes(seen: Seen) -> Finding:
     """Say how many processes are listed, and who is hidden."""
     if not procfs.is_there(seen.roots):
-        why = "there is no Linux /proc: psutil tells of processes"
+        why = "there is no /proc as Linux has it: psutil is asked for processes"
         return Finding(
-            "processes", LIMITED, "listed without cgroups, PSS or pressure", why, "Linux"
+            "processes", LIMITED, "listed without cgroups, PSS or pressure", why, "a mounted /proc"
         )
     try:
         count = len(procfs.list_pids(seen.roots))
@@ -26,24 +26,28 @@ def check_processes(seen: Seen) -> Finding:
     hidepid = probe.read_hidepid(seen.roots)
     facts: dict[str, object] = {"count": count, "hidepid": hidepid}
     if hidepid and not probe.sees_others(seen.roots):
-        means = f"{count} processes are listed, but not those of other users"
+        means = f"{_count(count)} listed, but none of other users"
         grant = "root, or the group that /proc's mount option gid= names"
         why = f"/proc is mounted with hidepid={hidepid}"
         return Finding("processes", LIMITED, means, why, grant, facts)
     return _by_namespace(seen, count, facts)
 
 
+def _count(number: int) -> str:
+    return f"{number} process{'es' * (number != 1)}"
+
+
 def _by_namespace(seen: Seen, count: int, facts: dict[str, object]) -> Finding:
     first = probe.in_first_namespace("pid") if seen.live else None
     facts = {**facts, "pid_namespace": None if first is None else not first}
     if first is None:
-        means = f"{count} processes; whether there were others is not known"
+        means = f"{_count(count)}; whether there were others is not known"
         why = "files do not tell of a PID namespace" if not seen.live else "/proc/self/ns is unread"
         return Finding("processes", UNKNOWN, means, why, None, facts)
     if first:
-        means = f"{count} processes: all of this machine"
+        means = f"{_count(count)}: all of this machine"
         return Finding("processes", OK, means, facts=facts)
-    means = f"{count} processes: those of this container"
+    means = f"{_count(count)}: those of this container"
     why = "a PID namespace hides the others, which may be charged to the same quota"
     grant = "memtui on the host itself, or a container with the host's PID namespace"
     return Finding("processes", LIMITED, means, why, grant, facts)
@@ -57,7 +61,7 @@ def check_pss(seen: Seen) -> Finding:
         return Finding("pss", NO, "no process is listed", str(e), "a readable /proc")
     shown, count = told.own + told.others, told.own_of + told.others_of
     facts = {"readable": shown, "of": count, **told._asdict()}
-    means = f"PSS and USS of {shown} of {count} processes with memory can be read"
+    means = f"PSS and USS of {shown} of {_count(count)} with memory can be read"
     if not seen.live:
         means = means.replace("can be read", "are in the files")
         return Finding("pss", OK if 0 < shown == count else UNKNOWN, means, facts=facts)
@@ -107,6 +111,6 @@ def check_descriptors(seen: Seen) -> Finding:
     count = len(procfs.list_pids(seen.roots)) if procfs.is_there(seen.roots) else 0
     if room >= count:
         return Finding("descriptors", OK, means, facts=facts)
-    why = f"there are {count} processes; the others are opened anew at each refresh"
+    why = f"there are {_count(count)}; those beyond are opened anew at each refresh"
     grant = "a higher limit of open files (ulimit -n), or a larger memory limit"
     return Finding("descriptors", LIMITED, means, why, grant, facts)
