@@ -143,8 +143,7 @@ def capture(
     """
     if os.path.lexists(path):
         raise Exists(path)
-    folder, name = os.path.split(path)
-    fd, temporary = tempfile.mkstemp(prefix=f".{name[:100]}.", suffix=".part", dir=folder or ".")
+    fd, temporary = tempfile.mkstemp(".part", ".memtui-", os.path.dirname(path) or ".")
     try:
         with open(fd, "wb") as raw:
             made = _write(raw, path.endswith((".gz", ".tgz")), roots, arguments, most_bytes)

@@ -209,6 +209,11 @@ def test_odd_names_of_groups_come_back(tmp_path: Path) -> None:
     assert ask("quota", "--root", str(again)) == ask("quota", "--root", str(root))
 
 
+def test_the_longest_name_that_a_file_may_have(tmp_path: Path) -> None:
+    capture(tmp_path / ("é" * 127))
+    assert len(list(tmp_path.iterdir())) == 1
+
+
 def test_the_file_is_for_its_owner_and_tells_how_to_read_it(tmp_path: Path) -> None:
     file = tmp_path / "a file.tar.gz"
     said = capture(file)
