@@ -36,6 +36,7 @@ sys.stderr.write("\\n" + json.dumps([status, heavy]))
         ["ps", "--json"],
         ["quota"],
         ["quota", "--json"],
+        ["doctor"],
         ["run", "--limit", "500M", "--method", "data", "--", "true"],
     ],
     ids=" ".join,
