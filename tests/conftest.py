@@ -7,9 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.support import worlds
-from tests.support.cgroups import Group, memory_group_of, v1_group
-
-_KERNEL_FIXTURES = {"v1", "memory_group"}
+from tests.support.cgroups import Group, memory_group_of, place, v1_group
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -23,12 +21,21 @@ def pytest_report_header() -> str:
     return f"world: {worlds.name() or 'this one'} ({', '.join(worlds.present()) or 'no feature'})"
 
 
+def _needs(item: pytest.Item) -> list[str]:
+    """The features that a test declares, by markers or by a fixture."""
+    found = [m.name for m in item.iter_markers() if m.name in worlds.FEATURES]
+    if "memory_group" in getattr(item, "fixturenames", ()) and (here := place()):
+        found.append(f"memory_v{here.version}")
+    return sorted({*found, *(["memory_v1"] if "v1" in getattr(item, "fixturenames", ()) else [])})
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Call what depends on the kernel worth running in every world (`-m world`)."""
     for item in items:
-        uses = _KERNEL_FIXTURES & set(getattr(item, "fixturenames", ()))
-        if uses or any(m.name in worlds.FEATURES for m in item.iter_markers()):
+        if needs := _needs(item):
+            item.user_properties.append(("needs", " ".join(needs)))
+        if needs and not item.get_closest_marker("one_world"):
             item.add_marker("world")
 
 

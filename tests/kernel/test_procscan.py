@@ -113,8 +113,6 @@ def test_growth_in_another_thread_is_seen(room: int) -> None:
         assert after - before >= 16 * MIB
 
 
-
-
 def test_growth_in_another_thread_is_seen_when_the_room_is_full() -> None:
     with scanning() as scan:
         scan.sample()
@@ -152,6 +150,7 @@ def steals() -> dict[str, int]:
 
 
 @pytest.mark.memory_v1
+@pytest.mark.one_world  # the file has to lie on a disk: pages of a tmpfs cannot be taken
 def test_memory_taken_from_a_quiet_process_is_noticed_at_once(v1: Group) -> None:
     path = f"/var/tmp/{v1.dir.name}"
     line = [sys.executable, "-S", "-c", MAPPED, path]

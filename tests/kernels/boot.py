@@ -70,7 +70,7 @@ def missing(guest: Guest) -> str | None:
     return None
 
 
-def _closed_to_others(paths: Sequence[str]) -> set[str]:
+def closed_to_others(paths: Sequence[str]) -> set[str]:
     """The directories above `paths` that another user may not pass through."""
     above = {str(p) for path in paths for p in (Path(path), *Path(path).parents)}
     return {d for d in above if os.path.isdir(d) and os.stat(d).st_mode & 0o5 != 0o5}
@@ -91,7 +91,7 @@ def _settings(guest: Guest, control: Path) -> dict[str, str]:
         "SYSTEMD": "1" if guest.systemd else "",
         "LIMIT": str(int(guest.timeout) + 15),
         "WRITE": "\n".join(os.path.realpath(d) for d in guest.write),
-        "OPEN": "\n".join(sorted(_closed_to_others(prefixes))),
+        "OPEN": "\n".join(sorted(closed_to_others(prefixes))),
         "DIRECTORY": os.getcwd(),
     }
 

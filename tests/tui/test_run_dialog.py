@@ -64,6 +64,7 @@ def test_hog_is_killed_at_its_limit_and_told(
     assert "holds" not in term.text()
 
 
+@pytest.mark.one_world
 @pytest.mark.parametrize(
     ("typed", "part"),
     [("abc", "not a size"), ("0", "leaves nothing"), ("1K", "too small"), ("101%", "%")],
@@ -80,11 +81,13 @@ def test_limit_is_checked_as_it_is_typed(
     assert groups(memory_group) == []
 
 
+@pytest.mark.one_world
 def test_percentage_is_of_the_limit_that_binds(term: Terminal) -> None:
     fill(term, "true", "50%")
     term.wait_for(re.compile(r"\d iB|[\d.]+ [KMG]iB"))
 
 
+@pytest.mark.one_world
 def test_output_and_graph_change_places(term: Terminal, memory_group: Group) -> None:
     fill(term, "echo out-of-the-job; echo '[/b]' >&2; sleep 60", "64M")
     term.send("Enter")
@@ -132,6 +135,7 @@ def test_sigterm_ends_the_command_too(term: Terminal, memory_group: Group) -> No
     assert groups(memory_group) == []
 
 
+@pytest.mark.one_world
 def test_enter_without_a_command_starts_nothing(term: Terminal, memory_group: Group) -> None:
     fill(term, "", "64M")
     _, y = spot(term, "Command")
@@ -145,11 +149,13 @@ def test_enter_without_a_command_starts_nothing(term: Terminal, memory_group: Gr
     until(lambda: len(groups(memory_group)) == 1)
 
 
+@pytest.mark.one_world
 def test_j_without_a_command_says_how_to_start_one(term: Terminal) -> None:
     term.send("j")
     term.wait_for(re.compile(r"no command.*\br\b"))
 
 
+@pytest.mark.one_world
 def test_keys_typed_ahead_reach_the_next_field(term: Terminal, memory_group: Group) -> None:
     term.send("r")
     term.wait_for("Run under")

@@ -1,0 +1,110 @@
+"""Results of all worlds in one: JUnit XML whose names say the world, and a table."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+from xml.etree import ElementTree
+
+from tests.kernels.places import World
+from tests.support.worlds import FEATURES
+
+PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
+
+
+class Case(NamedTuple):
+    """One test in one world."""
+
+    name: str
+    outcome: str
+    needs: tuple[str, ...]
+
+
+class Outcome(NamedTuple):
+    """How one world went."""
+
+    world: World
+    seconds: float = 0.0
+    absent: str = ""  # why it is not there
+    broken: str = ""  # why it is there and has no results, or more than failed tests
+    features: tuple[str, ...] = ()
+    cases: tuple[Case, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        return not self.broken and all(c.outcome != FAILED for c in self.cases)
+
+
+def _properties(element: ElementTree.Element) -> dict[str, str]:
+    found = element.iterfind("properties/property")
+    return {p.get("name", ""): p.get("value", "") for p in found}
+
+
+def _outcome(case: ElementTree.Element) -> str:
+    tags = {child.tag for child in case}
+    if tags & {"failure", "error"}:
+        return FAILED
+    return SKIPPED if "skipped" in tags else PASSED
+
+
+def _case(case: ElementTree.Element) -> Case:
+    name = f"{case.get('classname')}::{case.get('name')}"
+    return Case(name, _outcome(case), tuple(_properties(case).get("needs", "").split()))
+
+
+def read(world: World, file: Path, seconds: float) -> Outcome:
+    """What the suite left. Raises OSError or ParseError where that is nothing."""
+    suite = ElementTree.parse(file).getroot().find("testsuite")
+    assert suite is not None
+    features = tuple(_properties(suite).get("features", "").split())
+    cases = tuple(_case(case) for case in suite.iterfind("testcase"))
+    return Outcome(world, seconds, features=features, cases=cases)
+
+
+def merge(files: Iterable[tuple[World, Path]], to: Path) -> None:
+    """Put all into one file; the class of each test begins with its world."""
+    together = ElementTree.Element("testsuites")
+    for world, file in files:
+        for suite in ElementTree.parse(file).getroot().iterfind("testsuite"):
+            suite.set("name", world.name)
+            for case in suite.iterfind("testcase"):
+                case.set("classname", f"{world.name}.{case.get('classname')}")
+            together.append(suite)
+    ElementTree.ElementTree(together).write(to, encoding="utf-8", xml_declaration=True)
+
+
+def never_ran(outcomes: Sequence[Outcome]) -> list[str]:
+    """Tests that declare what they need, and were skipped wherever they were met."""
+    met = {c.name for o in outcomes for c in o.cases if c.needs}
+    return sorted(met - {c.name for o in outcomes for c in o.cases if c.outcome != SKIPPED})
+
+
+def _cell(outcome: Outcome, feature: str) -> str:
+    if feature not in outcome.features:
+        return "-"
+    counts = Counter(c.outcome for c in outcome.cases if feature in c.needs)
+    failed = f", {counts[FAILED]} failed" if counts[FAILED] else ""
+    return f"{counts[PASSED]}{failed}" if counts else "yes"
+
+
+def _row(outcome: Outcome) -> list[str]:
+    if outcome.absent or (outcome.broken and not outcome.cases):
+        said = f"not there: {outcome.absent}" if outcome.absent else f"FAILED: {outcome.broken}"
+        return [outcome.world.name, said]
+    counts = Counter(c.outcome for c in outcome.cases)
+    numbers = [str(counts[PASSED]), str(counts[FAILED]), str(counts[SKIPPED])]
+    cells = [_cell(outcome, feature) for feature in FEATURES]
+    return [outcome.world.name, *cells, *numbers, f"{outcome.seconds:.0f}"]
+
+
+def table(outcomes: Sequence[Outcome]) -> str:
+    """Worlds by features: how many tests of it passed there, `-` where it is not there."""
+    head = ["world", *FEATURES, PASSED, FAILED, SKIPPED, "seconds"]
+    rows = [_row(o) for o in outcomes]
+    whole = [head, *(r for r in rows if len(r) == len(head))]
+    widths = [max(len(r[i]) for r in whole) for i in range(len(head))]
+    widths[0] = max(len(r[0]) for r in [head, *rows])
+    lines = ["  ".join(c.ljust(w) for c, w in zip(r, widths, strict=False)) for r in [head, *rows]]
+    return "\n".join(line.rstrip() for line in lines)
