@@ -67,6 +67,8 @@ def missing(guest: Guest) -> str | None:
         return "dbus-user-session is not installed"
     if guest.systemd and not any(Path("/lib").glob("*/security/pam_systemd.so")):
         return "libpam-systemd is not installed"
+    if guest.systemd and guest.user and not os.access("/etc/shadow", os.R_OK):
+        return "a login session needs root, to read /etc/shadow"
     return None
 
 
