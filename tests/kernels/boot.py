@@ -213,7 +213,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--memory", default="1G", help="memory of the guest (%(default)s)")
     parser.add_argument("--timeout", type=float, default=300.0, help="seconds (%(default)s)")
     parser.add_argument("--write", action="append", default=[], help="a directory to write to")
-    parser.add_argument("command", nargs="+")
+    parser.add_argument("command", nargs="+", metavar="-- COMMAND")
     return parser
 
 
