@@ -18,7 +18,9 @@ from memtui.units import size_long
 GRACE_S = 0.2
 """What a command leaves behind may end by itself in this time (`cmd > >(tee log)`)."""
 
-_PREFIX = "memtui-run-"
+PREFIX = "memtui-run-"
+"""How the names of our groups begin; the number of their maker follows."""
+
 _serial = itertools.count()
 
 
@@ -92,7 +94,7 @@ class CgroupLimiter:
 
     def _make(self, base: str, limit: int) -> cgroupmake.Group:
         while True:  # a name may be taken by a run of an earlier process with our number
-            name = f"{_PREFIX}{os.getpid()}-{next(_serial)}"
+            name = f"{PREFIX}{os.getpid()}-{next(_serial)}"
             if not os.path.exists(f"{base}/{name}"):
                 return cgroupmake.make_group(self._version, base, name, limit)
 
@@ -157,4 +159,4 @@ class CgroupLimiter:
             cgroupmake.kill_all(self._group)
             cgroupmake.remove(self._group)
             with contextlib.suppress(OSError):
-                cgroupmake.remove_stale(os.path.dirname(self._group.directory), _PREFIX)
+                cgroupmake.remove_stale(os.path.dirname(self._group.directory), PREFIX)

@@ -7,6 +7,7 @@ vmstat: there the levels' own counters decide, which the quota reader sums over 
 
 from __future__ import annotations
 
+import os
 import time as clock
 from collections import deque
 from collections.abc import Sequence
@@ -209,7 +210,9 @@ class OomWatch:
         if path is None:
             scope = "gone"
         else:
-            ours = self._home is not None and at_or_below(path, self._home)
+            around = self._home is not None and at_or_below(path, self._home)
+            # a group of our number from before the start is not of our making
+            ours = around or (not before and _is_own_job(path))
             scope = "cgroup" if ours else "elsewhere"
         event = OomEvent(self._next_id, time, number, path, scope, before)
         self._next_id += 1
@@ -254,6 +257,14 @@ class OomWatch:
             self._taken |= identities(held.event.victims)
         if not self._open:
             self._taken &= {d.proc[:2] for d in self._ring.departed}
+
+
+def _is_own_job(path: str) -> bool:
+    """Whether the cgroup is, or lies below, one that this process made for a command."""
+    from memtui.services.cgrouplimit import PREFIX  # only a kill needs it
+
+    own = f"{PREFIX}{os.getpid()}-"
+    return any(name.startswith(own) for name in path.split("/"))
 
 
 def _is_over(held: _Open, time: float) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import time
@@ -44,7 +45,7 @@ class Machine:
         (self.root / "proc/vmstat").write_text(f"a 1\noom_kill {count}\n")
 
     def v1(self, group: str, count: int) -> None:
-        path = self.root / V1 / group
+        path = self.root / V1 / group.lstrip("/")
         path.mkdir(exist_ok=True)
         text = f"oom_kill_disable 0\nunder_oom 0\noom_kill {count}\n"
         (path / "memory.oom_control").write_text(text)
@@ -187,6 +188,17 @@ def test_elsewhere(v1_tree: Machine) -> None:
     (event,) = v1_tree.tick()
     assert (event.scope, event.ours, event.cgroup) == ("elsewhere", False, "/other")
     assert [v.pid for v in event.victims] == [1]
+
+
+def test_the_group_of_a_command_of_ours_is_ours(v1_tree: Machine) -> None:
+    mine, its = f"/memtui-run-{os.getpid()}-0", f"/memtui-run-{os.getpid()}9-0"
+    v1_tree.v1(mine, 0)
+    v1_tree.tick(proc(1, 50, mine), proc(2, 50, its))
+    v1_tree.host(9)
+    v1_tree.v1(mine, 1)
+    v1_tree.v1(its, 1)
+    told = {e.cgroup: (e.scope, [v.pid for v in e.victims]) for e in v1_tree.tick()}
+    assert told == {mine: ("cgroup", [1]), its: ("elsewhere", [2])}
 
 
 def test_a_group_that_is_gone(v1_tree: Machine) -> None:
