@@ -11,7 +11,7 @@ from memtui.kernel import cgroupmake
 from memtui.kernel.errors import KernelError
 from memtui.kernel.procfs import read_kin
 from memtui.model.runlimit import CGROUP
-from memtui.services.limiter import Evidence, Unavailable
+from memtui.services.limiter import PATIENCE_S, Evidence, Unavailable
 from memtui.services.peaks import Peaks
 from memtui.units import size_long
 
@@ -153,10 +153,10 @@ class CgroupLimiter:
         """Return the group's OOM counters."""
         return Evidence(*cgroupmake.read_counters(self.group))
 
-    def close(self) -> None:
+    def close(self, patience_s: float = PATIENCE_S) -> None:
         """Kill what is in the group, and remove it."""
         if self._group is not None:
-            cgroupmake.kill_all(self._group)
-            cgroupmake.remove(self._group)
+            cgroupmake.kill_all(self._group, patience_s)
+            cgroupmake.remove(self._group, min(patience_s, 2.0))
             with contextlib.suppress(OSError):
                 cgroupmake.remove_stale(os.path.dirname(self._group.directory), PREFIX)

@@ -10,11 +10,14 @@ import time
 
 from memtui.kernel.errors import KernelError
 from memtui.model.runlimit import CGROUP, Ending, Result, Verdict, derive_verdict
+from memtui.services.limiter import PATIENCE_S
 from memtui.services.limits import Chosen, choose
 from memtui.services.output import Output
 from memtui.services.peaks import Peaks
 from memtui.services.shell import launch_shell
 from memtui.text import safe
+
+_DEADLINE_S = 2.0  # to die when killed: a device that does not answer must not hold us up
 
 
 class Job:
@@ -139,20 +142,24 @@ class Job:
     def close(self) -> None:
         """End everything: kill what runs, reap it, end the reader, remove the group.
 
-        May be called twice. Raises a KernelError if the group could not be removed.
+        May be called twice. A command that does not die, because it waits for a disk, is left to
+        die by itself. Raises a KernelError if the group could not be removed.
         """
         with self._lock:
             if self._closed:
                 return
-            if self._result is None:
-                self._end()
+            ended = self._result is not None or self._end()
             self._closed = True
             self._output.close()
-            self._limiter.close()
+            self._limiter.close(PATIENCE_S if ended else 0.0)
 
-    def _end(self) -> None:
-        """Kill until the command is reaped: a fork may outrun one round."""
+    def _end(self) -> bool:
+        """Kill until the command is reaped: a fork may outrun one round. False: it did not die."""
+        deadline = time.monotonic() + _DEADLINE_S
         while not self._reap(os.WNOHANG):
+            if time.monotonic() > deadline:
+                return False
             self.kill(signal.SIGKILL)
             time.sleep(0.005)
         self._finish()
+        return True

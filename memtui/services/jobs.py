@@ -9,6 +9,7 @@ from typing import NamedTuple
 from memtui.kernel.errors import KernelError
 from memtui.model.runlimit import Result
 from memtui.services.job import Job
+from memtui.services.launch import NOT_ENTERED, NotStarted
 
 _TAIL = 40  # lines of output kept in a view
 
@@ -32,31 +33,50 @@ class Jobs:
 
     def __init__(self) -> None:
         self._jobs: list[Job] = []
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # of the lists; nothing is waited for while it is held
+        self._polling = threading.Lock()
+        self._closed = False
         self.views: tuple[JobView, ...] = ()
 
     def start(self, command: str, limit: int) -> JobView:
-        """Run a shell command under `limit` bytes. Raises Unavailable or NotStarted."""
+        """Run a shell command under `limit` bytes. Raises Unavailable or NotStarted.
+
+        Does not wait for a `poll` that another thread is in.
+        """
+        job = Job.start(command, limit)
+        view = self._view(0, job)
+        if not self._add(job, view):
+            job.close()
+            raise NotStarted(NOT_ENTERED, "memtui is about to quit")
+        return self.views[-1]
+
+    def _add(self, job: Job, view: JobView) -> bool:
         with self._lock:
-            job = Job.start(command, limit)
-            self._jobs.append(job)
-            self.views = (*self.views, self._view(len(self._jobs) - 1, job))
-            return self.views[-1]
+            if not self._closed:
+                self.views = (*self.views, view._replace(id=len(self._jobs)))
+                self._jobs.append(job)
+            return not self._closed
 
     def poll(self) -> None:
         """Bring the views up to date; may take a moment when a command has just ended."""
-        with self._lock:
-            self.views = tuple(
+        with self._polling:
+            with self._lock:
+                before, jobs = self.views, tuple(self._jobs)
+            now = tuple(
                 old if old.result is not None else self._view(old.id, job)
-                for old, job in zip(self.views, self._jobs, strict=True)
+                for old, job in zip(before, jobs, strict=True)
             )
+            with self._lock:  # some may have been started meanwhile
+                self.views = (*now, *self.views[len(now) :])
 
     def close(self) -> None:
         """End every command and remove its cgroup."""
         with self._lock:
-            for job in self._jobs:
-                with contextlib.suppress(KernelError):  # a group that will not go
-                    job.close()
+            self._closed = True
+            jobs = tuple(self._jobs)
+        for job in jobs:
+            with contextlib.suppress(KernelError):  # a group that will not go
+                job.close()
 
     @staticmethod
     def _view(number: int, job: Job) -> JobView:

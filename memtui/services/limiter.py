@@ -10,6 +10,9 @@ from typing import NamedTuple, Protocol
 
 from memtui.services.peaks import Peaks
 
+PATIENCE_S = 5.0
+"""How long killed processes may take to be gone."""
+
 
 class Unavailable(Exception):
     """A method cannot be had here. `remedy` says what would grant it, or is empty."""
@@ -70,5 +73,5 @@ class Limiter(Protocol):
     def evidence(self, peaks: Peaks) -> Evidence:
         """Return what can be known of the end, once all processes are gone."""
 
-    def close(self) -> None:
+    def close(self, patience_s: float = PATIENCE_S) -> None:
         """Remove what `prepare` made, killing what is in it. Raises KernelError."""

@@ -10,7 +10,7 @@ import time
 
 from memtui.kernel import procfs, proctree
 from memtui.model.runlimit import AS, DATA
-from memtui.services.limiter import Evidence, Unavailable
+from memtui.services.limiter import PATIENCE_S, Evidence, Unavailable
 from memtui.services.peaks import Peaks
 from memtui.units import size_long
 
@@ -112,7 +112,7 @@ class RlimitLimiter:
         """Return how near one process came: an rlimit leaves no other trace."""
         return Evidence(nearest=peaks.data if self.method == DATA else peaks.virt)
 
-    def close(self) -> None:
+    def close(self, patience_s: float = PATIENCE_S) -> None:
         """Do nothing: rlimits end with their processes."""
 
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from memtui.kernel import cgroupmake
+from memtui.kernel.errors import KernelError
 from memtui.model.runlimit import Result
 from memtui.services.job import Job
+from memtui.services.jobs import Jobs
+from memtui.services.launch import NotStarted
 from memtui.services.limits import Unavailable
 from memtui.services.output import KEPT, plain_line
 from tests.support.cgroups import MIB, Group
@@ -129,6 +135,52 @@ def test_close_ends_what_ignores_signals(start: Start) -> None:
     assert result
     assert result.signal == 9
     assert all(gone(pid) for pid in pids)
+
+
+def test_close_does_not_wait_for_what_does_not_die(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = start("echo ready; exec sleep 30")
+    await_output(job, "ready")
+    begun = time.monotonic()
+    with monkeypatch.context() as patch, contextlib.suppress(KernelError):
+        patch.setattr(os, "kill", lambda *_: None)
+        patch.setattr(cgroupmake, "_kill_once", lambda _: None)
+        job.close()
+    assert time.monotonic() - begun < 4
+    assert (job.poll(), job.pids()) == (None, set())
+    os.kill(job.pid, signal.SIGKILL)
+    os.waitpid(job.pid, 0)
+    job._limiter.close()
+
+
+def test_start_does_not_wait_for_a_poll(monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs, polled, go_on = Jobs(), threading.Event(), threading.Event()
+    slow = jobs.start("exec sleep 30", 256 * MIB).id
+    poll = Job.poll
+
+    def wait_and_poll(job: Job) -> Result | None:
+        if threading.current_thread() is poller:
+            polled.set()
+            go_on.wait(20)
+        return poll(job)
+
+    monkeypatch.setattr(Job, "poll", wait_and_poll)
+    poller = threading.Thread(target=jobs.poll)
+    poller.start()
+    try:
+        assert polled.wait(20)
+        added = threading.Thread(target=jobs.start, args=("exec sleep 30", 256 * MIB))
+        added.start()
+        added.join(10)
+        assert not added.is_alive()
+    finally:
+        go_on.set()
+        poller.join()
+        jobs.close()
+    assert [view.id for view in jobs.views] == [slow, slow + 1]
+    with pytest.raises(NotStarted, match="quit"):
+        jobs.start("exec sleep 30", 256 * MIB)
 
 
 def test_daemons_that_leave_the_session_are_ended(start: Start, tmp_path: Path) -> None:
