@@ -129,15 +129,21 @@ def _names(victims: Sequence[Victim]) -> str:
     return ", ".join(f"{v.name} {v.pid} ({size(v.rss)})" for v in victims)
 
 
+def unnamed(event: OomEvent) -> str:
+    """Return what is known where nobody can be named.
+
+    The victim was too short-lived, or it had moved to that group and had not been looked at again.
+    """
+    if event.cgroup is None:
+        return "a process that memtui had not seen"
+    return "no process known in that group vanished"
+
+
 def _who(event: OomEvent) -> str:
-    unseen = event.count - len(event.victims)
     if not event.victims:
-        return (
-            "a short-lived process (not seen)"
-            if unseen == 1
-            else "short-lived processes (not seen)"
-        )
-    more = f" and {unseen} not seen" if unseen > 0 else ""
+        return unnamed(event)
+    unknown = event.count - len(event.victims)
+    more = f" and {unknown} not known" if unknown > 0 else ""
     others = f"; also vanished then: {_names(event.others)}" if event.others else ""
     return f"probably {_names(event.victims)}{more}{others}"
 

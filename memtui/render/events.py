@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 
 from memtui.model.snapshot import Quota
-from memtui.model.victims import OomEvent, describe
+from memtui.model.victims import OomEvent, describe, unnamed
 from memtui.render.graph import area
 from memtui.render.spans import Line, rule, width_of
 from memtui.text import cells, elide, elide_left, safe
@@ -40,7 +40,7 @@ def event_line(event: OomEvent, width: int) -> Line:
         room = max(8, width - width_of(line) - cells(tail) - 1)
         line += [(elide(_short(first.command), min(room, 40)), "bold"), (tail, "")]
     else:
-        line.append((": a process that memtui had not seen", "muted"))
+        line.append((f": {unnamed(event)}", "muted"))
     room = width - width_of(line) - 3
     where = event.cgroup or "a cgroup that is gone"
     if room > 8:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # what only the running thread needs would cost the first fra
 _KEPT_SHARE = 100  # kept descriptors may cost 1/100 of the limit in kernel memory
 _SPARE_FDS = 200  # left to the screen, to jobs and to everybody else
 _CGROUPS_PER_TICK = 200  # each process's cgroup is read once, but not all in one tick
-_RECHECK = 16  # ticks at most until it is looked who a process that ran is: arguments, uid
+_RECHECK = 16  # ticks at most until it is looked who a process that ran is, and in which cgroup
 
 
 def raise_descriptor_limit() -> int:
@@ -118,13 +118,17 @@ class Processes:
         return new
 
     def _look_again(self) -> None:
-        """Identify anew who ran some ticks ago, its name the same: it may be idle by now."""
+        """Identify anew who ran some ticks ago, its name the same: it may be idle by now.
+
+        It may also have moved to another cgroup.
+        """
         for name in [n for n in self._ran if (self._turn + int(n)) % _RECHECK == 0]:
             self._ran.discard(name)
             old = self._procs[name]
             new = self._identify.proc(name, self._scan.readings[name], old.cpu_pct)
             if new.argv or not old.argv:  # a zombie has none: what it was is still worth knowing
-                self._procs[name] = new._replace(cgroup=old.cgroup)
+                cgroup = self._identify.cgroup(name) or old.cgroup
+                self._procs[name] = new._replace(cgroup=cgroup)
 
     def _fill_cgroups(self, at_most: int) -> None:
         """Read the cgroup of processes that have none yet, some each tick."""

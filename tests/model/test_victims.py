@@ -59,14 +59,15 @@ def test_no_more_victims_than_kills() -> None:
 def test_words() -> None:
     named = name_victims(EVENT, gone(proc(4821, 58.3)))
     assert describe(named) == "killed 1 in /a/b: probably python3 4821 (58.3M)"
-    assert describe(EVENT) == "killed 1 in /a/b: a short-lived process (not seen)"
+    assert describe(EVENT) == "killed 1 in /a/b: no process known in that group vanished"
+    assert describe(EVENT._replace(cgroup=None)).endswith("a process that memtui had not seen")
     before = EVENT._replace(count=3, before_start=True)
     assert describe(before) == "killed 3 in /a/b, before memtui started"
 
 
 def test_words_for_more_and_for_less() -> None:
     two = name_victims(EVENT._replace(count=2), gone(proc(1, 1)))
-    assert describe(two).endswith("probably python3 1 (1.00M) and 1 not seen")
+    assert describe(two).endswith("probably python3 1 (1.00M) and 1 not known")
     others = name_victims(EVENT, gone(proc(1, 1), proc(2, 1)))
     assert describe(others).endswith("; also vanished then: python3 2 (1.00M)")
 

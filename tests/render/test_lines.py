@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memtui.model.query import Order
+from memtui.model.victims import OomEvent
 from memtui.render import ansi, palette
+from memtui.render.events import event_line
 from memtui.render.graph import area
 from memtui.render.rows import View, column_at, header, row, solve, text_table
 from memtui.render.spans import Line, fitted, plain, rule, spread, width_of
@@ -98,6 +100,14 @@ def test_the_least_important_columns_go_first() -> None:
         assert before <= keys, width
         assert {"rss", "command"} <= keys
         before = keys
+
+
+@pytest.mark.parametrize(
+    ("cgroup", "said"),
+    [("/a", "no process known in that group vanished"), (None, "memtui had not seen")],
+)
+def test_a_kill_without_a_victim_says_only_what_is_known(cgroup: str | None, said: str) -> None:
+    assert said in plain(event_line(OomEvent(1, 9.0, 1, cgroup, "cgroup", False), 90))
 
 
 @given(st.text(max_size=30), st.integers(0, 40), st.integers(0, 30))

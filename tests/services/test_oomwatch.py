@@ -178,7 +178,7 @@ def test_a_group_born_after_the_start(v1_tree: Machine) -> None:
     v1_tree.v1("jobs/j1/step/new", 1)
     (event,) = v1_tree.tick()
     assert (event.cgroup, event.count) == (STEP + "/new", 1)
-    assert describe(event).endswith("a short-lived process (not seen)")
+    assert describe(event).endswith("no process known in that group vanished")
 
 
 def test_elsewhere(v1_tree: Machine) -> None:

@@ -122,6 +122,27 @@ def test_cgroups_come_within_some_ticks_and_stay(memory_group: Group) -> None:
         process.kill()
 
 
+def tree_with_a_process(root: Path) -> Path:
+    """A captured tree that holds process 7; return its folder."""
+    folder = root / "proc" / "7"
+    folder.mkdir(parents=True)
+    stat = "7 (a b) S 1 1 1 0 -1 0 0 0 0 0 100 50 0 0 20 5 3 0 55 0 0 " + "0 " * 28
+    (folder / "stat").write_text(stat + "\n")
+    (folder / "statm").write_text("1000 100 10 1 0 5 0\n")
+    return folder
+
+
+def test_a_move_to_another_cgroup_is_seen_though_the_name_stays(tmp_path: Path) -> None:
+    file = tree_with_a_process(tmp_path) / "cgroup"
+    source = Processes(Roots(str(tmp_path)), 0)
+    file.write_text("0::/a\n")
+    assert source.sample()[0].cgroup == "/a"
+    file.write_text("0::/b\n")
+    assert [source.sample()[0].cgroup for _ in range(2 * sampler._RECHECK)][-1] == "/b"
+    file.unlink()
+    assert [source.sample()[0].cgroup for _ in range(2 * sampler._RECHECK)][-1] == "/b"
+
+
 def test_the_dead_are_gone_and_the_born_are_there() -> None:
     with crowd(20) as people, processes(10_000) as source:
         source.sample()
@@ -199,11 +220,7 @@ def test_refresh_samples_at_once() -> None:
 
 
 def test_a_captured_tree_needs_no_live_kernel(tmp_path: Path) -> None:
-    folder = tmp_path / "proc" / "7"
-    folder.mkdir(parents=True)
-    stat = "7 (a b) S 1 1 1 0 -1 0 0 0 0 0 100 50 0 0 20 5 3 0 55 0 0 " + "0 " * 28
-    (folder / "stat").write_text(stat + "\n")
-    (folder / "statm").write_text("1000 100 10 1 0 5 0\n")
+    tree_with_a_process(tmp_path)
     source = Sampler(Roots(str(tmp_path)))
     for snapshot in (source.first_look(5), source.sample(), source.sample()):
         (row,) = snapshot.procs
