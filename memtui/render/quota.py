@@ -155,12 +155,17 @@ def _thin(label: str, used: int | None, limit: int | None, width: int, note: str
 
 def swap_line(quota: Quota, width: int) -> Line:
     """Return the swap bar: the cgroup's where it has a limit, else the host's."""
-    host = quota.host
-    limit = quota.swap_limit if quota.swap_limit is not None else host.swap_total
-    used = quota.swap_usage
-    if used is None and host.swap_total is not None and host.swap_free is not None:
-        used = host.swap_total - host.swap_free
+    limit, used = quota.swap_limit, quota.swap_usage
+    if limit is None:
+        limit, used = quota.host.swap_total, swap_used(quota.host)
     return _thin("swap", used, limit, width, "none" if limit == 0 else "")
+
+
+def swap_used(host: Host) -> int | None:
+    """Return SwapTotal - SwapFree in bytes."""
+    if host.swap_total is None or host.swap_free is None:
+        return None
+    return max(0, host.swap_total - host.swap_free)
 
 
 def host_used(host: Host) -> int | None:

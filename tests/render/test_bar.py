@@ -12,7 +12,17 @@ from memtui.model.quota import resolve_quota
 from memtui.model.snapshot import Host, Quota, Snapshot
 from memtui.render.frame import KEYS, first_frame, geometry, key_at, keys_line
 from memtui.render.levels import limit_lines
-from memtui.render.quota import ANON, CACHE, KERNEL, SHMEM, bar, limit_words, quota_lines, segments
+from memtui.render.quota import (
+    ANON,
+    CACHE,
+    KERNEL,
+    SHMEM,
+    bar,
+    limit_words,
+    quota_lines,
+    segments,
+    swap_line,
+)
 from memtui.render.spans import fitted, plain, width_of
 from tests.support.made import MIB, proc
 
@@ -110,6 +120,16 @@ def test_unknown_numbers_are_question_marks() -> None:
     assert "not visible" in plain(quota_lines(nothing, 80, 4)[0])
     host = resolve_quota(Hierarchy(None, False, None, ()), Host(total=100 * MIB))
     assert "?" in plain(quota_lines(host, 80, 4)[0])
+
+
+@pytest.mark.parametrize(
+    ("limit", "said"), [(None, "200M / 1000M"), (50 * MIB, "20.0M / 50.0M"), (0, "none")]
+)
+def test_swap_is_the_cgroups_pair_or_the_hosts(limit: int | None, said: str) -> None:
+    level = Level("/a", "/x", limit=9 * MIB, usage=MIB, swap_limit=limit, swap_usage=20 * MIB)
+    host = Host(100 * MIB, 50 * MIB, 1000 * MIB, 800 * MIB)
+    quota = resolve_quota(Hierarchy(2, False, "/a", (level,)), host)
+    assert said in " ".join(plain(swap_line(quota, 80)).split())
 
 
 @given(quotas)
