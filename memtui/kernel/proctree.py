@@ -19,13 +19,15 @@ class Sizes(NamedTuple):
     data: int = 0  # VmData: what RLIMIT_DATA counts
     virt_peak: int = 0  # VmPeak: the most that RLIMIT_AS counted
     shared: int = 0  # RssFile + RssShmem: the part of rss that RLIMIT_DATA does not count
+    virt: int = 0  # VmSize: what RLIMIT_AS counts
 
 
 def parse_sizes(data: bytes) -> Sizes:
     """Return the sizes in `status`; what is absent is 0."""
     get = parse_kb_table(data).get
     shared = get("RssFile", 0) + get("RssShmem", 0)
-    return Sizes(get("VmRSS", 0), get("VmHWM", 0), get("VmData", 0), get("VmPeak", 0), shared)
+    own = get("VmRSS", 0), get("VmHWM", 0), get("VmData", 0), get("VmPeak", 0)
+    return Sizes(*own, shared, get("VmSize", 0))
 
 
 def read_sizes(pid: int, roots: Roots = LIVE) -> Sizes | None:

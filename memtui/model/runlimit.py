@@ -16,6 +16,9 @@ NEAR = 0.9  # a run under an rlimit that failed at this much of it probably fail
 
 CGROUP, DATA, AS = "cgroup", "data", "as"
 METHODS = ("auto", CGROUP, DATA, AS)
+COUNTED = {DATA: "private memory", AS: "address space"}
+"""What an rlimit counts, for each process by itself."""
+_FAULTS = (5, 6, 11)  # SIGTRAP, SIGABRT, SIGSEGV: how programs end that got no memory
 
 
 def _share(text: str, quota: int | None) -> int:
@@ -67,7 +70,7 @@ class Ending(NamedTuple):
 class Verdict(NamedTuple):
     """What the end of a run amounts to: a word for programs and a sentence for people."""
 
-    kind: str  # ok, failed, signal, sigkill, limit, limit-part, above, probably-limit
+    kind: str  # ok, failed, signal, sigkill, limit, limit-part, above, probably-limit, maybe-limit
     text: str
 
     @property
@@ -78,7 +81,12 @@ class Verdict(NamedTuple):
     @property
     def notable(self) -> bool:
         """Whether it has to do with memory, or looks like it, and so is always told."""
-        return self.oom or self.kind in ("probably-limit", "sigkill")
+        return self.oom or self.kind in ("probably-limit", "maybe-limit", "sigkill")
+
+    @property
+    def has_peak(self) -> bool:
+        """Whether the sentence names the peak itself."""
+        return self.kind == "maybe-limit"
 
 
 def _how(e: Ending) -> str:
@@ -97,6 +105,15 @@ def _oom(e: Ending) -> Verdict:
     return Verdict("limit-part", f"{some} killed at the limit of {size}; the command {_how(e)}")
 
 
+def _maybe(e: Ending) -> Verdict:
+    """An allocation larger than what was left is refused whole, and the peak does not show it."""
+    limit, counted = size_long(e.limit), COUNTED[e.method]
+    seen = f"largest process {size_long(e.nearest)} of {limit} {counted}"
+    if not e.nearest:
+        seen = f"its size was not seen, the limit is {limit} {counted}"
+    return Verdict("maybe-limit", f"{_how(e)}; {seen}: an allocation may have been refused")
+
+
 def derive_verdict(e: Ending) -> Verdict:
     """Return what the end means. An rlimit leaves no trace, so there it is `probably` at best."""
     if e.oom_kills:
@@ -109,6 +126,8 @@ def derive_verdict(e: Ending) -> Verdict:
         size = size_long(e.limit)
         text = f"probably failed for memory: it was near its limit of {size} and {_how(e)}"
         return Verdict("probably-limit", text)
+    if e.method != CGROUP and (e.status or e.signal in _FAULTS):
+        return _maybe(e)
     return Verdict("signal" if e.signal else "failed", _how(e))
 
 

@@ -14,13 +14,23 @@ _SENTENCE = 3  # lines of a verdict at most
 
 
 def state_lines(
-    usage: int | None, limit: int, peak: int | None, result: Result | None, width: int
+    usage: int | None,
+    limit: int,
+    peak: int | None,
+    result: Result | None,
+    width: int,
+    per_process: bool = False,
 ) -> list[Line]:
-    """Return where a command stands: usage against its limit, or how it ended. Bytes."""
+    """Return where a command stands: usage against its limit, or how it ended. Bytes.
+
+    `per_process`: the limit is for each process, usage and peak are of the largest.
+    """
     peak_words: Line = [("  peak ", "muted"), (size(peak), "")]
     if result is None:
         share = percent(usage, limit)
         text = f"{size(usage)} / {size(limit)}" + ("" if share is None else f" {share:.0f}%")
+        if per_process:
+            text = f"largest process {size(usage)} of {size(limit)} each"
         danger = level(share)
         return [[(text, "bold" if danger == "calm" else danger), *peak_words]]
     role = "warn" if result.notable else "bold"

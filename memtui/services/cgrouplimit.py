@@ -47,6 +47,7 @@ class CgroupLimiter:
     """A fresh memory cgroup, v1 or v2: all processes together, swap included, kernel-enforced."""
 
     method = CGROUP
+    per_process = False
     peak_of = "all processes together, page cache included"
 
     def __init__(self) -> None:

@@ -79,6 +79,11 @@ class Job:
             return None if self._closed else self._limiter.peak(self._peaks)
 
     @property
+    def per_process(self) -> bool:
+        """Whether limit, usage and peak are of one process, the largest, not of all together."""
+        return self._limiter.per_process
+
+    @property
     def peak_of(self) -> str:
         """What the peak counts, in words."""
         return self._limiter.peak_of

@@ -26,6 +26,7 @@ class JobView(NamedTuple):
     pids: frozenset[int]
     output: tuple[str, ...]  # last lines, safe to display
     result: Result | None  # None while it runs
+    per_process: bool = False  # limit, usage and peak are of the largest process
 
 
 class Jobs:
@@ -91,4 +92,5 @@ class Jobs:
             frozenset(job.pids()),
             tuple(job.output_tail(_TAIL)),
             result,
+            job.per_process,
         )

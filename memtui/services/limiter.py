@@ -35,6 +35,7 @@ class Limiter(Protocol):
     """One way to hold a command to a limit. Sizes are bytes."""
 
     method: str
+    per_process: bool  # the limit, usage and peak are of one process: the largest
     peak_of: str  # what `peak` counts, in words
 
     def probe(self) -> Unavailable | None:
@@ -62,10 +63,10 @@ class Limiter(Protocol):
         """Return the command's living processes; `session`: `pid` leads a session of its own."""
 
     def usage(self, pid: int, session: bool) -> int | None:
-        """Return the memory that they have now."""
+        """Return the memory that they have now, of what is limited."""
 
     def peak(self, peaks: Peaks) -> int | None:
-        """Return the most they had; `peaks` is what was seen from outside."""
+        """Return the most they had of it; `peaks` is what was seen from outside."""
 
     def finish(self, pid: int, session: bool) -> int:
         """Kill what the command left behind; return how many processes that were."""

@@ -94,12 +94,15 @@ def render_report(argv: Sequence[str], run: Run) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _peak_note(r: Result) -> str:
+    return "" if r.peak is None else f"; peak {size_long(r.peak)} ({r.peak_of})"
+
+
 def render_notes(r: Result) -> list[str]:
     """Return the sentences to tell without `-v`: none when nothing befell the command."""
     notes = []
     if r.verdict.notable:
-        peak = "" if r.peak is None else f"; peak {size_long(r.peak)} ({r.peak_of})"
-        notes.append(r.verdict.text + peak)
+        notes.append(r.verdict.text + ("" if r.verdict.has_peak else _peak_note(r)))
     if r.left:
         what = "process that was" if r.left == 1 else "processes that were"
         notes.append(f"killed {r.left} {what} still running when the command ended")

@@ -9,7 +9,7 @@ import resource
 import time
 
 from memtui.kernel import procfs, proctree
-from memtui.model.runlimit import AS, DATA
+from memtui.model.runlimit import AS, COUNTED, DATA
 from memtui.services.limiter import PATIENCE_S, Evidence, Unavailable
 from memtui.services.peaks import Peaks
 from memtui.units import size_long
@@ -19,19 +19,22 @@ _MARKER = "MEMTUI_RUN_ID"
 _serial = itertools.count()
 
 _RLIMITS = {
-    DATA: ("RLIMIT_DATA", b"Max data size", "-d", "private memory"),
-    AS: ("RLIMIT_AS", b"Max address space", "-v", "address space"),
+    DATA: ("RLIMIT_DATA", b"Max data size", "-d"),
+    AS: ("RLIMIT_AS", b"Max address space", "-v"),
 }
 
 
 class RlimitLimiter:
     """RLIMIT_DATA or RLIMIT_AS: for each process by itself, which is told ENOMEM, not killed."""
 
-    peak_of = "largest process, sampled: a lower bound"
+    per_process = True
 
     def __init__(self, method: str) -> None:
         self.method = method
-        self._name, self._row, self._flag, self._counts = _RLIMITS[method]
+        self._name, self._row, self._flag = _RLIMITS[method]
+        self._counts = COUNTED[method]
+        self.peak_of = f"largest process, {self._counts}, sampled: a lower bound"
+        self._most = 0
         self._limit = 0
         self._id = f"{os.getpid()}-{next(_serial)}-{time.time_ns()}"
 
@@ -81,13 +84,16 @@ class RlimitLimiter:
         return set(proctree.read_family({pid}, pid if session else None))
 
     def usage(self, pid: int, session: bool) -> int | None:
-        """Return the sum of the processes' RSS: shared pages count in each."""
-        sizes = [proctree.read_sizes(p) for p in self.members(pid, session)]
-        return sum(s.rss for s in sizes if s) if sizes else None
+        """Return what the largest process has of what is limited: never more than `peak`."""
+        sizes = filter(None, map(proctree.read_sizes, self.members(pid, session)))
+        now = max((s.data if self.method == DATA else s.virt for s in sizes), default=None)
+        self._most = max(self._most, now or 0)
+        return now
 
     def peak(self, peaks: Peaks) -> int | None:
-        """Return the largest process that was seen."""
-        return peaks.hwm or None
+        """Return the most that one process was seen to have of what is limited."""
+        self._most = max(self._most, peaks.data if self.method == DATA else peaks.virt)
+        return self._most or None
 
     def finish(self, pid: int, session: bool) -> int:
         """Kill what is left in the session; without one, orphans cannot be told from others."""
@@ -110,7 +116,7 @@ class RlimitLimiter:
 
     def evidence(self, peaks: Peaks) -> Evidence:
         """Return how near one process came: an rlimit leaves no other trace."""
-        return Evidence(nearest=peaks.data if self.method == DATA else peaks.virt)
+        return Evidence(nearest=self.peak(peaks) or 0)
 
     def close(self, patience_s: float = PATIENCE_S) -> None:
         """Do nothing: rlimits end with their processes."""

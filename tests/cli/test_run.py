@@ -65,6 +65,18 @@ def test_hog_under_an_rlimit_gets_memory_error_and_it_is_said(method: str, name:
     assert "probably failed for memory: it was near its limit of 64.0 MiB" in err
 
 
+@pytest.mark.parametrize(
+    ("method", "counted"), [("data", "private memory"), ("as", "address space")]
+)
+def test_one_big_refused_allocation_is_not_passed_over(method: str, counted: str) -> None:
+    code = "import sys\ntry: b'x' * (1 << 30)\nexcept MemoryError: sys.exit(1)"
+    done = run_cli(*RUN, "-q", "--method", method, "--", sys.executable, "-S", "-c", code)
+    assert done.returncode == 1
+    (line,) = text(done.stderr).splitlines()
+    assert line.startswith("memtui: exited with status 1; ")
+    assert line.endswith(f"64.0 MiB {counted}: an allocation may have been refused")
+
+
 def test_killed_child_is_told_apart_from_a_killed_command(memory_group: Group) -> None:
     code = f'"{sys.executable}" -S -c "$1"; exit 3'
     done = run_cli(*RUN, "--", "sh", "-c", code, "sh", hog()[-1], base=memory_group)
@@ -89,7 +101,8 @@ def test_exit_status_is_the_commands(
 ) -> None:
     done = run_cli(*RUN, "--method", method, "sh", "-c", code, base=base)
     assert done.returncode == status
-    assert text(done.stderr).count("\n") == 1, "nothing happened that has to be told"
+    told = method != "cgroup" and code.startswith("exit") and status != 0
+    assert text(done.stderr).count("\n") == 1 + told, "an rlimit leaves no trace, a group does"
 
 
 def test_command_not_found_is_127(tmp_path: Path) -> None:

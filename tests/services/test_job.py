@@ -86,7 +86,8 @@ def test_output_status_and_method_are_told(start: Start) -> None:
     assert abs(job.started - time.time()) < 60
     result = wait(job)
     assert (result.status, result.signal, result.exit_status, result.left) == (3, None, 3, 0)
-    assert result.verdict.text == "exited with status 3"
+    assert result.verdict.text.partition(";")[0] == "exited with status 3"
+    assert result.verdict.kind == ("maybe-limit" if job.per_process else "failed")
     assert job.output_tail(10) == ["out", "err"]
     assert job.output_tail(1) == ["err"]
     assert job.poll() is result
@@ -101,6 +102,24 @@ def test_running_job_has_processes_and_usage(start: Start) -> None:
     assert len(job.pids()) == 3
     assert 0 < (job.usage() or 0) < 256 * MIB
     assert (job.peak() or 1) > 0
+
+
+@pytest.mark.parametrize("method", ["data", "as"])
+def test_under_an_rlimit_usage_and_peak_are_of_the_largest_process(method: str) -> None:
+    hold = f"{sys.executable} -S -c 'import time; b = b\"x\" * (40 << 20); time.sleep(30)'"
+    job = Job.start(f"{hold} & {hold} & {hold} & wait", 512 * MIB, method)
+    try:
+        end = time.monotonic() + 20
+        while (job.usage() or 0) < 40 * MIB or (job.peak() or 0) < 40 * MIB:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        time.sleep(0.1)
+        usage, peak = job.usage(), job.peak()
+        assert job.per_process
+        assert 40 * MIB <= (usage or 0) <= (peak or 0)
+        assert method == "as" or (peak or 0) < 80 * MIB, "not of all together"
+    finally:
+        job.close()
 
 
 def test_hog_ends_at_its_limit(start: Start) -> None:

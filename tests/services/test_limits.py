@@ -74,7 +74,10 @@ def test_verdicts_follow_the_evidence() -> None:
     assert verdict(status=3, oom_kills=2, own=True) == "limit-part"
     assert verdict(status=0, oom_kills=1, own=True) == "limit-part"
     assert verdict(method="data", status=1, nearest=60 * MIB) == "probably-limit"
-    assert verdict(method="data", status=1, nearest=30 * MIB) == "failed"
+    assert verdict(method="data", status=1, nearest=30 * MIB) == "maybe-limit"
+    assert verdict(method="data", signal=15, nearest=30 * MIB) == "signal"
+    assert {verdict(method="as", signal=n) for n in (5, 6, 11)} == {"maybe-limit"}
+    assert {verdict(signal=n, oom_kills=0) for n in (5, 6, 11)} == {"signal"}
     assert verdict(method="data", status=0, nearest=64 * MIB) == "ok"
     assert verdict(method="as", signal=6, nearest=60 * MIB) == "probably-limit"
 
