@@ -115,7 +115,7 @@ class Snapshot:
         delay_s: float,
     ) -> None:
         self.time = time  # seconds since the epoch
-        self.mono = mono  # seconds on the monotonic clock
+        self.mono = mono  # seconds on the monotonic clock when reading began: nothing is older
         self.procs = procs  # in no promised order
         self.count = count  # processes in all; a first look holds only the biggest
         self.quota = quota

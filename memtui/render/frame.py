@@ -62,7 +62,8 @@ def kills_words(kills: int, earlier: int) -> Line:
 def title_line(snapshot: Snapshot, kills: int, earlier: int, width: int) -> Line:
     """Return the top line: what limits, how many processes, how many OOM kills."""
     right = kills_words(kills, earlier)
-    middle = f"{snapshot.count} processes  ·  every {snapshot.delay_s:g} s"
+    noun = "process" if snapshot.count == 1 else "processes"
+    middle = f"{snapshot.count} {noun}  ·  every {snapshot.delay_s:g} s"
     room = width - width_of(right) - len(" memtui  ") - 2
     words = limit_words(snapshot.quota, max(12, room - len(middle) - 5))
     line: Line = [(" memtui  ", "accent"), (elide(words, max(4, room)), "")]

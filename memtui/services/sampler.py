@@ -182,7 +182,7 @@ class Sampler:
         """
         if not procfs.is_there(self.roots):
             return self.sample()
-        began = time.thread_time()
+        began = time.thread_time(), time.monotonic()
         readings, count = biggest(self.roots, rows)
         identify = Identify(self.roots)
         procs = [identify.proc(str(r.stat.pid), r, None) for r in readings]
@@ -190,7 +190,7 @@ class Sampler:
 
     def sample(self) -> Snapshot:
         """Return a snapshot of every process. Raises a KernelError where /proc is unreadable."""
-        began = time.thread_time()
+        began = time.thread_time(), time.monotonic()
         quota = self._quota.read()
         if self._processes is None:
             room = descriptor_room(quota.limit.bytes if quota.limit else None)
@@ -224,12 +224,17 @@ class Sampler:
         self._wake.set()
 
     def _snapshot(
-        self, procs: list[Proc], count: int, began: float, quota: Quota | None = None
+        self,
+        procs: list[Proc],
+        count: int,
+        began: tuple[float, float],
+        quota: Quota | None = None,
     ) -> Snapshot:
+        """`began` is the thread's CPU time and the monotonic time when reading began."""
         quota = quota or self._quota.read()
-        took = time.thread_time() - began
+        took = time.thread_time() - began[0]
         return Snapshot(
-            time.time(), time.monotonic(), procs, count, quota, took_s=took, delay_s=self.delay_s
+            time.time(), began[1], procs, count, quota, took_s=took, delay_s=self.delay_s
         )
 
     def _run(self) -> None:

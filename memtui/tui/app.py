@@ -39,8 +39,8 @@ class MemtuiApp(App[int]):
     COMMAND_PALETTE_BINDING = "f12"  # ctrl+p moves up in htop
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+c", "quit", "Quit", show=False, priority=True, id="quit.ctrl_c"),
-        Binding("ctrl+z", "suspend_process", "Suspend", show=False, id="suspend"),
+        Binding("ctrl+c", "quit", "quit", show=False, priority=True, id="quit.ctrl_c"),
+        Binding("ctrl+z", "suspend_process", "suspend; fg goes on", show=False, id="suspend"),
     ]
 
     def __init__(
@@ -78,7 +78,10 @@ class MemtuiApp(App[int]):
         `mode` is the terminal's (termios.tcgetattr) before memtui began, to be given back.
         """
         self._mode = mode
-        status = self.run()
+        try:
+            status = self.run()
+        finally:
+            self._main.close()  # whatever ended us: no command is left behind
         return status or self.return_code or 0
 
     # -- life

@@ -76,11 +76,19 @@ def start(
     """memtui in a terminal, ready for keys and the mouse."""
     term = Framed([*prefix, sys.executable, "-m", "memtui", *args], cols, rows, env=env)
     try:
-        term.wait_for(lambda _: MOUSE in term.modes and cursor(term) is not None)
+        term.wait_for(lambda _: MOUSE in term.modes and _stands(term))
     except BaseException:
         term.close()
         raise
     return term
+
+
+def _stands(term: Terminal) -> bool:
+    """Whether the screen has replaced the first frame, whose colours may be another theme's."""
+    try:
+        return cursor(term) is not None
+    except AssertionError:
+        return False
 
 
 def header(lines: list[str]) -> tuple[int, list[str]] | None:

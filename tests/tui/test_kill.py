@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import re
+import signal
 import subprocess
 from collections.abc import Iterator
 
@@ -273,3 +274,54 @@ def test_readonly_sends_nothing() -> None:
         assert unharmed(child)
         term.send("r")
         term.wait_for(re.compile(r"read-only.*no command"))
+
+
+@pytest.mark.parametrize("word", ["99", "xyz"])
+def test_what_is_no_signal_is_said_and_not_sent(term: Terminal, child: Child, word: str) -> None:
+    ask(term, child.pid)
+    term.type(word)
+    term.wait_for("is not a signal")
+    term.send("Enter")
+    leave(term)
+    assert unharmed(child)
+
+
+def test_a_real_time_signal_by_name(term: Terminal, child: Child) -> None:
+    ask(term, child.pid)
+    term.type("rtmin+3")
+    term.send("Enter")
+    assert ended_by(child) == signal.SIGRTMIN + 3
+
+
+def test_an_emptied_pid_means_nobody(term: Terminal, child: Child) -> None:
+    said = ask(term, child.pid)
+    assert FIRST in said
+    term.send("Tab")
+    term.send(*["Backspace"] * len(str(child.pid)))
+    term.wait_for("type a PID")
+    term.send("Enter")
+    leave(term)
+    assert unharmed(child)
+
+
+def test_a_question_about_sigkill_goes_when_the_process_does(term: Terminal) -> None:
+    slow = "signal.signal(signal.SIGTERM, lambda *_: (time.sleep(7), sys.exit(0)))"
+    with named(FIRST, slow) as process:
+        ask(term, process.pid)
+        term.send("Enter")
+        term.wait_for("Still alive")
+        process.wait(20)
+        term.wait_for(on_main)
+        term.wait_for(f"{process.pid} ended")
+
+
+def test_a_click_on_a_message_only_puts_it_away(term: Terminal) -> None:
+    x, y = spot(term, "Quit")
+    with named() as process:
+        ask(term, process.pid)
+        term.send("Enter")
+        process.wait(20)
+        term.wait_for(f"{process.pid} ended")
+    term.click(x, y)
+    assert spot(term, "Quit") == (x, y)
+    assert term.process.poll() is None

@@ -122,7 +122,7 @@ def test_charts_name_the_parts_and_the_biggest(term: Terminal) -> None:
     text = "\n".join(lines)
     for part in ("anon", "kernel", "cache"):
         assert part in text
-    term.wait_for(re.compile(r"python\S* \d+"))
+    term.wait_for(re.compile(r"biggest by RES .*━ \S.* \d+ "))
     leave(term)
 
 

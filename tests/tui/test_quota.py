@@ -9,7 +9,7 @@ from tests.support.cgroups import MIB, Group, hog
 from tests.support.procs import until
 from tests.support.terminal import Terminal
 from tests.tui.children import KILL, ended_by
-from tests.tui.reading import on_main, start
+from tests.tui.reading import on_main, point_at, start
 
 LIMIT = 64 * MIB
 
@@ -101,3 +101,34 @@ def test_group_removed_while_it_is_looked_at_is_no_crash(memory_group: Group) ->
         term.wait_for(lambda lines: not re.search(r"memory .*/ +64\.0M", "\n".join(lines)))
         term.send("q")
         assert term.exit_status() == 0
+
+
+SLOW = """
+import signal, sys, time
+signal.signal(signal.SIGTERM, lambda *_: (time.sleep(1.6), sys.exit(0)))
+held = bytearray(b"x") * (150 << 20)
+print("ready", flush=True)
+time.sleep(60)
+"""
+
+
+def test_what_came_back_is_told_of_a_slow_death_too(memory_group: Group) -> None:
+    """The sample before the death knows nothing of it."""
+    memory_group.set_limit(512 * MIB)
+    process = memory_group.python(SLOW, stdout=subprocess.PIPE)
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        with watch(memory_group) as term:
+            term.wait_for(re.compile(r"memory .* 1[5-9]\d.*M / +512M"))
+            point_at(term, process.pid)
+            term.send("k")
+            term.wait_for("15 SIGTERM")
+            term.send("Enter")
+            assert process.wait(20) == 0
+            term.wait_for(re.compile(rf"{process.pid} ended; 1[45]\dM came back"))
+    finally:
+        process.kill()
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()

@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from memtui.model.series import PARTS
-from memtui.render.spans import Line, fitted, rule
+from memtui.render.spans import Line, fitted, rule, width_of
 from memtui.text import elide
 from memtui.tui.state import State
 from memtui.tui.theme import palette_of
@@ -64,14 +64,14 @@ class ChartsScreen(Screen[None]):
         series = self._state.series
         names = list(PARTS)
         values = [series.parts[n] for n in names]
-        self._legend("parts", "quota by part, stacked", names, values, _PARTS)
+        self._legend("parts", "quota by part", names, values, _PARTS)
         self._plot("parts", _stack(values), _PARTS, filled=True)
 
     def _show_biggest(self) -> None:
         series = self._state.series
         top = series.biggest(_BIGGEST)
         names, values = [series.names[i] for i in top], [series.processes[i] for i in top]
-        self._legend("biggest", "biggest processes, RES", names, values, range(_BIGGEST))
+        self._legend("biggest", "biggest by RES", names, values, range(_BIGGEST))
         self._plot("biggest", values, range(_BIGGEST), filled=False)
 
     def _legend(
@@ -81,7 +81,13 @@ class ChartsScreen(Screen[None]):
         for label, curve, color in zip(names, values, colors, strict=False):
             now = curve[-1] if len(curve) else _NAN
             words = size(int(now)) if now == now else "ended"
-            line += [("   ━ ", f"series{color}"), (elide(label, 24) + " ", ""), (words, "muted")]
+            item: Line = [
+                ("   ━ ", f"series{color}"),
+                (elide(label, 24) + " ", ""),
+                (words, "muted"),
+            ]
+            if width_of(line) + width_of(item) <= self.size.width - 4:
+                line += item
         self.query_one(f"#{chart}-legend", Lines).show([rule(line, self.size.width)])
 
     def _plot(self, chart: str, values: _Values, colors: Sequence[int], filled: bool) -> None:

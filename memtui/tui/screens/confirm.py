@@ -1,4 +1,4 @@
-"""A question that only an explicit y, or a click on it, answers with yes."""
+"""A question that only an explicit y answers with yes: no Enter, and no click."""
 
 from __future__ import annotations
 

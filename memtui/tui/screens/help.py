@@ -58,7 +58,7 @@ class HelpScreen(Page):
             if isinstance(binding, Binding):
                 keys = " ".join(key_name(k) for k in binding.key.split(","))
                 out.append([(f"  {keys:<22}", "accent"), (binding.description, "")])
-        out.append([(f"  {'Ctrl-C':<22}", "accent"), ("quit", "")])
+        out.append([(f"  {'F12':<22}", "accent"), ("themes and more, by name", "")])
         out += [[], [("Mouse", "bold")]]
         out += [[(f"  {what:<22}", "accent"), (does, "")] for what, does in _MOUSE]
         out += [[], [("Columns", "bold")]]

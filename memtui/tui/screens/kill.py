@@ -14,7 +14,7 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from memtui.services.actions import Target, needs_confirmation
-from memtui.services.signals import Sig, signals
+from memtui.services.signals import Sig, parse_signal, signals
 from memtui.text import elide
 from memtui.tui.widgets.choices import Choices
 from memtui.units import size
@@ -43,6 +43,7 @@ class KillDialog(ModalScreen[Signal]):
         self._targets = targets
         self._signals = signals()
         self._typed = ""
+        self._unknown = ""  # why what was typed is no signal
         self._asking: Sig | None = None  # the signal that waits for a second confirmation
 
     # -- layout
@@ -82,14 +83,19 @@ class KillDialog(ModalScreen[Signal]):
             lines.append(Content(f"and {len(self._targets) - _LISTED} more"))
         self.query_one("#target", Static).update(Content("\n").join(lines))
         self.query_one("#facts", Static).update(Content(self._facts()))
-        refusals = [t.refusal.text for t in self._targets if t.refusal is not None]
-        self._problem(refusals[0] if refusals else "")
+        self._problem(self._refusal())
 
     def _facts(self) -> str:
+        if not self._targets:
+            return "  whose? type a PID"
         if len(self._targets) > 1:
             return f"{len(self._targets)} processes, RES {size(sum(t.rss for t in self._targets))}"
         target = self._targets[0]
         return f"  user {target.user}   RES {size(target.rss)}"
+
+    def _refusal(self) -> str:
+        refusals = [t.refusal.text for t in self._targets if t.refusal is not None]
+        return refusals[0] if refusals else ""
 
     def _problem(self, sentence: str) -> None:
         problem = self.query_one("#problem", Static)
@@ -100,10 +106,10 @@ class KillDialog(ModalScreen[Signal]):
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Take the PID that was typed over: whoever has it now is the target, and is named."""
-        if not event.value or int(event.value) == self._targets[0].pid:
+        if self._targets and event.value == str(self._targets[0].pid):
             return
         self._close_targets()
-        self._targets = [Target.open_pid(int(event.value))]
+        self._targets = [Target.open_pid(int(event.value))] if event.value else []
         self._asking = None
         self._show_target()
 
@@ -115,23 +121,29 @@ class KillDialog(ModalScreen[Signal]):
             if event.key not in ("escape", "f10"):  # stopped here they would not leave
                 event.stop()
             return
-        if self.focused is self.query_one("#pid") or not event.character:
-            self._typed = ""
-        elif event.character.isalnum():
-            self._typed += event.character.upper()
-            self._highlight()
+        if self.focused is self.query_one("#pid"):
+            return
+        if event.key == "backspace":
+            self._type(self._typed[:-1])
+        elif event.character and (event.character.isalnum() or event.character in "+-"):
+            self._type(self._typed + event.character.upper())
             event.stop()
+        elif event.key != "enter":
+            self._type("")
 
-    def _highlight(self) -> None:
-        """Highlight what was typed; a letter that fits nothing begins anew."""
-        for word in (self._typed, self._typed[-1:]):
-            for i, sig in enumerate(self._signals):
-                names = (str(sig.number), sig.name, sig.name.removeprefix("SIG"))
-                exact = word == str(sig.number)
-                if exact or (not word.isdecimal() and any(n.startswith(word) for n in names)):
-                    self._typed = word
-                    self.query_one(OptionList).highlighted = i
-                    return
+    def _type(self, word: str) -> None:
+        """Choose the signal that `word` means or begins; say so where it is none."""
+        self._typed, self._unknown = word, ""
+        self.query_one(".dialog").border_title = Content(f"Send signal {word}".rstrip())
+        try:
+            numbers = [parse_signal(word)] if word else []
+        except ValueError as e:
+            numbers = [s.number for s in self._signals if _begins(s, word)][:1]
+            self._unknown = "" if numbers else str(e)
+        for number in numbers:
+            at = [s.number for s in self._signals].index(number)
+            self.query_one(OptionList).highlighted = at
+        self._problem(self._unknown or self._refusal())
 
     def action_other(self) -> None:
         """Go from the list to the PID, and back."""
@@ -152,11 +164,14 @@ class KillDialog(ModalScreen[Signal]):
         self._send()
 
     def _send(self) -> None:
+        if not self._targets or self._unknown:
+            return  # it is on the screen what is missing
         why = [w for t in self._targets if (w := needs_confirmation(t)) is not None]
         if why:
             self._asking = self._chosen()
             name = self._asking.name
-            self._problem(f"{why[0]}. Press y to send {name} all the same, Esc to leave.")
+            reasons = "; ".join(why)
+            self._problem(f"{reasons}. Press y to send {name} all the same, Esc to leave.")
             self.query_one(OptionList).focus()
             return
         self._finish(self._chosen(), confirmed=False)
@@ -176,3 +191,7 @@ class KillDialog(ModalScreen[Signal]):
     def _close_targets(self) -> None:
         for target in self._targets:
             target.close()
+
+
+def _begins(sig: Sig, word: str) -> bool:
+    return sig.name.removeprefix("SIG").startswith(word.removeprefix("SIG"))

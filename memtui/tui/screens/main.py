@@ -28,6 +28,7 @@ from memtui.render.frame import (
 from memtui.render.quota import quota_lines
 from memtui.render.spans import Line
 from memtui.services.jobs import Jobs
+from memtui.text import elide
 from memtui.tui.acting import Acting
 from memtui.tui.state import State
 from memtui.tui.widgets.lines import Lines
@@ -43,9 +44,12 @@ class KeyBar(Lines):
     """The function-key bar; a click on a label is that key."""
 
     def on_click(self, event: events.Click) -> None:
-        """Do what the label clicked says."""
+        """Do what the label clicked says; a message that stands there is only put away."""
+        screen = cast("MainScreen", self.screen)
+        if screen.hush():
+            return
         if action := key_at(event.x, self.size.width):
-            self.screen.call_later(self.screen.run_action, action)
+            screen.call_later(screen.run_action, action)
 
 
 class MainScreen(Screen[None]):
@@ -172,7 +176,7 @@ class MainScreen(Screen[None]):
         if self._said is None:
             return [keys_line(width)]
         text, role, _until = self._said
-        return [[(" " + text, role)]]
+        return [[(" " + elide(text, width - 2), role)]]
 
     def say(self, text: str, role: str = "accent") -> None:
         """Show one sentence in place of the key bar for some seconds, or until the next key."""
@@ -180,11 +184,16 @@ class MainScreen(Screen[None]):
         if self.is_mounted:
             self._keys.draw()
 
+    def hush(self) -> bool:
+        """Let the key bar come back; whether a message stood in its place."""
+        said, self._said = self._said, None
+        if said is not None:
+            self._keys.draw()
+        return said is not None
+
     def on_key(self) -> None:
         """Let the key bar come back."""
-        if self._said is not None:
-            self._said = None
-            self._keys.draw()
+        self.hush()
 
     def close(self) -> None:
         """End what this screen started: commands run under a limit."""
@@ -284,4 +293,4 @@ class MainScreen(Screen[None]):
         """Show every key and column."""
         from memtui.tui.screens.help import HelpScreen
 
-        self.app.push_screen(HelpScreen(self.BINDINGS))
+        self.app.push_screen(HelpScreen([*self.BINDINGS, *self.app.BINDINGS]))

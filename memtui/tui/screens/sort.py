@@ -14,7 +14,7 @@ from textual.widgets.option_list import Option
 
 from memtui.model.fields import FIELDS
 from memtui.model.query import Order
-from memtui.text import fit
+from memtui.text import elide, fit
 
 
 class SortMenu(ModalScreen[str]):
@@ -35,7 +35,8 @@ class SortMenu(ModalScreen[str]):
             box.border_subtitle = "Enter sort   Esc leave"
             options = [
                 Option(
-                    Content.assemble((fit(f.title, 9), "bold"), (fit(f.help, 50), "dim")), id=f.key
+                    Content.assemble((fit(f.title, 9), "bold"), (elide(f.help, 46), "dim")),
+                    id=f.key,
                 )
                 for f in FIELDS
             ]

@@ -57,7 +57,7 @@ class Plot(Widget):
         width, height = self.size
         if width < _MIN_WIDTH or height < _MIN_HEIGHT:
             return Text("too small for a chart: make the terminal larger")
-        if len(self._times) < 3:
+        if len(self._times) < 3 or self._times[0] == self._times[-1]:
             return Text("\n collecting: the chart begins with the third sample")
         return Text.from_ansi(self._build(width, height))
 

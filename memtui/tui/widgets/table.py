@@ -51,6 +51,7 @@ class ProcessTable(Lines):
 
     def set_procs(self, procs: list[Proc], view: View) -> None:
         """Show these processes; the cursor stays on its process, or on its row if that is gone."""
+        view = view._replace(shift=self.shift)
         if view != self.view:
             self._formatted.clear()
         self.view = view
