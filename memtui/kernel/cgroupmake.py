@@ -20,6 +20,7 @@ from memtui.kernel.roots import LIVE, Roots, read_bytes, read_optional
 
 _CHARGE_SLACK = 256 << 10  # the kernel charges in batches per CPU: the peak ends that much short
 _PAUSE_S = 0.005
+_NO_LIMIT = 1 << 62  # v1: from here on a limit is none
 
 
 class Place(NamedTuple):
@@ -52,6 +53,27 @@ def read_place(roots: Roots = LIVE) -> Place | None:
     if version is None:
         return None
     return Place(version, roots.at(chain[-1][1]), roots.at(chain[0][1]))
+
+
+def read_escaped(directory: str, roots: Roots = LIVE) -> tuple[int, str] | None:
+    """Return (bytes, path) of the least limit on us that does not hold for a group there.
+
+    None where every visible group around us with a limit is around `directory`, too.
+    """
+    inside = os.path.realpath(directory) + "/"
+    outside = []
+    for path, shown in find_place(roots).chain:
+        level = roots.at(shown)
+        limit = _read_limit(level)
+        if limit is not None and not inside.startswith(os.path.realpath(level).rstrip("/") + "/"):
+            outside.append((limit, path))
+    return min(outside, default=None)
+
+
+def _read_limit(directory: str) -> int | None:
+    """Return a group's limit of either version; v1 writes "none" as a number near 2**63."""
+    found = [_number(f"{directory}/memory.{name}") for name in ("max", "limit_in_bytes")]
+    return next((n for n in found if n is not None and n < _NO_LIMIT), None)
 
 
 def version_of(directory: str) -> int:

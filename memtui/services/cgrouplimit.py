@@ -13,6 +13,7 @@ from memtui.kernel.procfs import read_kin
 from memtui.model.runlimit import CGROUP
 from memtui.services.limiter import PATIENCE_S, Evidence, Unavailable
 from memtui.services.peaks import Peaks
+from memtui.text import safe
 from memtui.units import size_long
 
 GRACE_S = 0.2
@@ -54,6 +55,7 @@ class CgroupLimiter:
         self._version = 0
         self._bases: list[str] = []
         self._group: cgroupmake.Group | None = None
+        self._escaped: tuple[int, str] | None = None
 
     @property
     def group(self) -> cgroupmake.Group:
@@ -85,6 +87,7 @@ class CgroupLimiter:
         errors = [e for base in self._bases if (e := self._try(base, limit))]
         if self._group is None:
             raise Unavailable(str(errors[-1]), _REMEDY[self._version])
+        self._escaped = cgroupmake.read_escaped(self._group.directory)
 
     def _try(self, base: str, limit: int) -> KernelError | None:
         try:
@@ -118,12 +121,18 @@ class CgroupLimiter:
         return self.group.limit
 
     def describe(self) -> str:
-        """Name the limit, the group, and whether swap counts."""
+        """Name the limit, the group, whether swap counts, and which limit on us it escapes."""
         g = self.group
         counted = "memory and swap" if g.version == 1 else "memory, no swap"
         scope = counted if g.swap else "memory; swap is not limited on this kernel"
         name = os.path.basename(g.directory)
-        return f"{size_long(g.limit)} by cgroup v{g.version} {name} ({scope})"
+        return f"{size_long(g.limit)} by cgroup v{g.version} {name} ({scope}){self._outside()}"
+
+    def _outside(self) -> str:
+        if self._escaped is None:
+            return ""
+        limit, path = self._escaped
+        return f"; outside the {size_long(limit)} limit of {safe(path)}"
 
     def members(self, pid: int, session: bool) -> set[int]:
         """Return the processes in the group."""

@@ -7,6 +7,7 @@ import pty
 import select
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -14,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from tests.support import worlds
-from tests.support.cgroups import Group
-from tests.support.limited import MEMTUI, as_nobody, groups_of, hog, run_cli, start_cli
+from tests.support.cgroups import MIB, Group
+from tests.support.limited import MEMTUI, as_nobody, environment, groups_of, hog, run_cli, start_cli
 
 pytestmark = pytest.mark.world
 RUN = ("--limit", "64M")
@@ -63,6 +64,20 @@ def test_hog_under_an_rlimit_gets_memory_error_and_it_is_said(method: str, name:
     assert "MemoryError" in err
     assert f"per process by {name} (read back)" in err.splitlines()[0]
     assert "probably failed for memory: it was near its limit of 64.0 MiB" in err
+
+
+def test_a_limit_on_memtui_that_the_command_escapes_is_told(memory_group: Group) -> None:
+    inner = memory_group.child("limited", 80 * MIB)
+    line = [*MEMTUI, "run", *RUN, "--method", "cgroup", "--", "true"]
+    outside = f"; outside the 80.0 MiB limit of {inner.cgroup}\n"
+    for base, told in ((memory_group, True), (inner, False)):
+        if base.version == 2 and not told:
+            continue  # memtui itself is in that group: none can be made in it
+        env = environment(base)
+        with inner.start(line, stderr=subprocess.PIPE, env=env) as process:
+            _, err = process.communicate(timeout=30)
+        assert process.returncode == 0
+        assert err.decode().endswith(outside) == told
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,12 @@ import pytest
 
 from memtui.kernel import cgroupmake
 from memtui.kernel.errors import KernelError
+from memtui.kernel.roots import Roots
 from memtui.model.runlimit import MIN_LIMIT, Ending, derive_verdict, parse_limit
 from memtui.services.cgrouplimit import bases
 from memtui.services.limits import CgroupLimiter, RlimitLimiter, Unavailable, choose, read_quota
 from tests.support.cgroups import MIB, Group
+from tests.support.trees import copy
 
 GIB = 1 << 30
 
@@ -97,7 +99,8 @@ def test_cgroup_limit_is_what_the_kernel_says(based: Group) -> None:
         assert (made / based.limit_file.name).read_text() == f"{64 * MIB}\n"
         assert limiter.group.limit == 64 * MIB, "whole pages, as read back"
         counted = "memory and swap" if based.version == 1 else "memory, no swap"
-        assert limiter.describe() == f"64.0 MiB by cgroup v{based.version} {made.name} ({counted})"
+        words = f"64.0 MiB by cgroup v{based.version} {made.name} ({counted})"
+        assert limiter.describe().partition("; outside")[0] == words
     finally:
         limiter.close()
     assert not made.exists()
@@ -151,6 +154,18 @@ def test_v1_groups_are_made_at_the_top_and_v2_groups_beside_us(
     assert bases(cgroupmake.Place(2, "/cg", "/cg")) == ["/cg"], "never above the mount point"
     monkeypatch.setenv("MEMTUI_CGROUP_BASE", "/cg/mine/")
     assert bases(cgroupmake.Place(2, "/cg", "/cg/a")) == ["/cg/mine"]
+
+
+def test_the_limit_that_a_group_escapes_is_the_least_around_us(tmp_path: Path) -> None:
+    root = copy("v1_hybrid", tmp_path)
+    roots, top = Roots(str(root)), root / "sys/fs/cgroup/memory"
+    for name, limit in (("jobs", 1 << 63), ("jobs/j1", 80 * MIB), ("jobs/j1/step", 90 * MIB)):
+        (top / name / "memory.limit_in_bytes").write_text(f"{limit}\n")
+    found = [
+        cgroupmake.read_escaped(str(top / name), roots)
+        for name in ("new", "jobs/j1x", "jobs/j1/new", "jobs/j1/step/new")
+    ]
+    assert found == [(80 * MIB, "/jobs/j1")] * 2 + [(90 * MIB, "/jobs/j1/step"), None]
 
 
 def test_no_cgroup_means_rlimit_with_the_reason(
