@@ -73,6 +73,8 @@ def _fill(limit: Limit) -> str:
     pct = "?" if share is None else f"{share:.1f} %"
     hard = percent(limit.hard, limit.bytes)
     text = f"{size_long(limit.usage)} of {size_long(limit.bytes)} used ({pct})"
+    if limit.hard is None and limit.usage is not None:
+        text += "; how much of it can be reclaimed is not known"
     if hard is not None and limit.hard != limit.usage:
         text += f", {size_long(limit.hard)} ({hard:.1f} %) of it cannot be reclaimed"
     return text
@@ -98,14 +100,22 @@ def _head(quota: Quota) -> Iterator[str]:
         yield "limit:   unknown: neither a cgroup limit nor /proc/meminfo can be read"
         return
     if limit.is_host:
-        capped = any(lv.limit is not None for lv in quota.levels)
-        yield f"limit:   {'RAM is smaller than every limit' if capped else 'no limit'}: host memory"
+        yield f"limit:   {_unlimited(quota)}: host memory"
     else:
         yield f"limit:   {size_long(limit.bytes)}, set by {_whose(quota, limit)}"
     yield f"         {_fill(limit)}"
     if binding != limit:
         yield f"binding: {_whose(quota, binding)} has the least headroom"
         yield f"         {_fill(binding)}"
+
+
+def _unlimited(quota: Quota) -> str:
+    """Say why no cgroup's limit holds, as far as is known."""
+    unread = [lv for lv in quota.levels if not lv.limit_known]
+    if unread:
+        return f"{safe(unread[0].limit_file)} is not readable"
+    capped = any(lv.limit is not None for lv in quota.levels)
+    return "RAM is smaller than every limit" if capped else "no limit"
 
 
 def _parts(quota: Quota) -> Iterator[str]:
@@ -127,7 +137,8 @@ def _levels(quota: Quota) -> Iterator[str]:
     yield ""
     yield "  usage  limit   high   peak  kills  level"
     for lv in quota.levels:
-        limit = "-" if lv.limit is None else size(lv.limit)
+        none = "-" if lv.limit_known else "?"
+        limit = none if lv.limit is None else size(lv.limit)
         high = "-" if lv.high is None else size(lv.high)
         kills = "?" if lv.events.oom_kill is None else str(lv.events.oom_kill)
         yield f"{size(lv.usage):>7}{limit:>7}{high:>7}{size(lv.peak):>7}{kills:>7}  {safe(lv.path)}"

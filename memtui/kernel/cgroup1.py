@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from memtui.kernel.files import Files, find_field, parse_number
+from memtui.kernel.files import Files, find_field, limit_known, parse_number
 from memtui.kernel.levels import Level, Parts, fill_other
 
 NO_LIMIT = 1 << 62
@@ -64,7 +64,8 @@ def read_level(files: Files, path: str, directory: str, shown: str) -> Level:
     """
     read, base = files.read, directory.rstrip("/") + "/memory."
     usage = parse_number(read(base + "usage_in_bytes"))
-    limit = parse_limit(read(base + "limit_in_bytes"))
+    told = read(base + "limit_in_bytes")
+    limit = parse_limit(told)
     memsw = parse_limit(read(base + "memsw.limit_in_bytes"))
     stat = read(base + "stat") or b""
     kmem = parse_number(read(base + "kmem.usage_in_bytes"))
@@ -79,6 +80,7 @@ def read_level(files: Files, path: str, directory: str, shown: str) -> Level:
         swap_usage=find_field(stat, b"total_swap"),
         parts=fill_other(parse_stat(stat, kmem), usage),
         memsw_limit=memsw,
+        limit_known=limit_known(told, usage is None and files.absent(base + "limit_in_bytes")),
     )
 
 

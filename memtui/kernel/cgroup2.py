@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from memtui.kernel.files import Files, find_field, parse_number
+from memtui.kernel.files import Files, find_field, limit_known, parse_number
 from memtui.kernel.levels import Events, Level, Parts, fill_other
 
 _OLD_KERNEL = (b"kernel_stack", b"pagetables", b"percpu", b"slab_unreclaimable")
@@ -49,10 +49,11 @@ def read_level(files: Files, path: str, directory: str, shown: str) -> Level:
     """
     read, base = files.read, directory.rstrip("/") + "/memory."
     usage = parse_number(read(base + "current"))
+    limit = read(base + "max")
     return Level(
         path=path,
         directory=shown,
-        limit=parse_number(read(base + "max")),
+        limit=parse_number(limit),
         limit_file=shown.rstrip("/") + "/memory.max",
         high=parse_number(read(base + "high")),
         usage=usage,
@@ -61,4 +62,5 @@ def read_level(files: Files, path: str, directory: str, shown: str) -> Level:
         swap_usage=parse_number(read(base + "swap.current")),
         parts=fill_other(parse_stat(read(base + "stat") or b""), usage),
         events=parse_events(read(base + "events") or b""),
+        limit_known=limit_known(limit, usage is None and files.absent(base + "max")),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 from memtui.kernel.roots import Roots, read_optional
@@ -30,6 +31,16 @@ def find_field(data: bytes, key: bytes, whole: bool = True) -> int | None:
     return parse_number(data[i + len(lead) : end if end >= 0 else None])
 
 
+def limit_known(data: bytes | None, absent: bool) -> bool:
+    """Whether a limit file's contents say what limit holds: a number, or `max`.
+
+    `absent`: there is no such file, and no usage that it could limit.
+    """
+    if data is None:
+        return absent
+    return data.strip() == b"max" or parse_number(data) is not None
+
+
 class Files:
     """Reads kernel files again and again through descriptors that it keeps.
 
@@ -51,6 +62,14 @@ class Files:
         except OSError:  # ENODEV: the cgroup is gone, though one of that name may be there now
             os.close(self._fds.pop(path))
             return self._open(path)
+
+    def absent(self, path: str) -> bool:
+        """Whether there is no such file; False where that cannot be told."""
+        try:
+            os.stat(path)
+        except OSError as e:
+            return e.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENODEV)
+        return False
 
     def read_until(self, path: str, key: bytes) -> bytes | None:
         """Return a file of many records up to the one that holds `key` (or to the end)."""

@@ -44,7 +44,7 @@ class Level(NamedTuple):
 
     path: str  # below the mount point, as /proc/self/cgroup would write it: "/a/b"
     directory: str  # as the machine looked at calls it: "/sys/fs/cgroup/a/b"
-    limit: int | None = None  # None: no limit
+    limit: int | None = None  # None: no limit, where `limit_known`
     limit_file: str = ""  # "/sys/fs/cgroup/a/b/memory.max"
     high: int | None = None
     usage: int | None = None
@@ -54,6 +54,7 @@ class Level(NamedTuple):
     parts: Parts = Parts()
     events: Events = Events()
     memsw_limit: int | None = None  # v1: memory and swap together
+    limit_known: bool = True  # False: the limit's file is missing, unreadable, or says no number
 
 
 class Hierarchy(NamedTuple):
@@ -80,8 +81,11 @@ def at_or_below(path: str, group: str) -> bool:
 
 
 def fill_other(parts: Parts, usage: int | None) -> Parts:
-    """Return `parts` with `other`: the usage that no named part explains, never below 0."""
-    if usage is None or parts.anon is None:
+    """Return `parts` with `other`: the usage that no named part explains, never below 0.
+
+    It stays unknown where cache may be in it: that is no kernel memory.
+    """
+    if usage is None or None in (parts.anon, parts.cache_active, parts.cache_inactive):
         return parts
     known = sum(n for n in parts[:7] if n is not None)
     return parts._replace(other=max(0, usage - known))

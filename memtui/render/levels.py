@@ -20,7 +20,7 @@ def _which(title: str, limit: Limit | None) -> list[Line]:
         (f"{title:<10}", "muted"),
         (f"{size_long(limit.usage)} of {size_long(limit.bytes)}", "bold"),
         (f"  not reclaimable {size(limit.hard)} ", "muted"),
-        (share, danger(pct)),
+        (share, "muted" if pct is None else danger(pct)),
     ]
     return [head, [(" " * 10 + safe(limit.path), "muted")]]
 
@@ -28,7 +28,8 @@ def _which(title: str, limit: Limit | None) -> list[Line]:
 def _level(lv: Level) -> list[Line]:
     share = percent(lv.usage, lv.limit)
     pct = "" if share is None else f" {share:.0f}%"
-    limit = "no limit" if lv.limit is None else f"of {size(lv.limit)}{pct}"
+    none = "no limit" if lv.limit_known else "limit not readable"
+    limit = none if lv.limit is None else f"of {size(lv.limit)}{pct}"
     kills = "" if lv.events.oom_kill is None else f"  oom_kill {lv.events.oom_kill}"
     line: Line = [(f"  {size(lv.usage):>6} {limit:<18}", "bold" if lv.limit else "")]
     line += [(f"peak {size(lv.peak):>6}{kills}", "muted")]

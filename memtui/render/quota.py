@@ -14,6 +14,7 @@ _NUMBERS = 25
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 # one hue, four densities: told apart without colour too
 ANON, SHMEM, KERNEL, CACHE = "█", "▓", "▒", "░"
+UNKNOWN = "▄"  # usage of which it is not known how much is cache
 _HARD_ROLES = ((0.90, "bar_crit"), (0.75, "bar_warn"), (0.0, "bar"))
 
 Segment = tuple[int, str]
@@ -34,8 +35,15 @@ def segments(parts: Parts, usage: int | None) -> list[Segment]:
     return told or [(usage or 0, ANON)]
 
 
+def _filled(quota: Quota, limit: Limit) -> list[Segment]:
+    """Return what fills the bar of `limit`: one neutral piece where cache is not told apart."""
+    if limit.hard is None and not limit.is_host:
+        return [(limit.usage or 0, UNKNOWN)]
+    return segments(quota.parts, limit.usage)
+
+
 def _role(glyph: str, place: float) -> str:
-    if glyph == CACHE:
+    if glyph in (CACHE, UNKNOWN):
         return "bar_cache"
     return next(role for edge, role in _HARD_ROLES if place >= edge)
 
@@ -74,11 +82,7 @@ def _numbers(used: int | None, limit: int | None, role: str, note: str = "") -> 
 
 def hard_pct(limit: Limit | None) -> float | None:
     """Return what reclaim cannot give back, in per cent of the limit; None where unknown."""
-    return (
-        percent(limit.hard if limit.hard is not None else limit.usage, limit.bytes)
-        if limit
-        else None
-    )
+    return percent(limit.hard, limit.bytes) if limit else None
 
 
 def memory_line(quota: Quota, width: int) -> Line:
@@ -97,7 +101,7 @@ def memory_line(quota: Quota, width: int) -> Line:
     role = level(pct)
     numbers = _numbers(limit.usage, limit.bytes, "bold" if role == "calm" else role)
     room = width - _LABEL - _NUMBERS
-    drawn = bar(segments(quota.parts, limit.usage), limit.bytes, max(4, room), marks)
+    drawn = bar(_filled(quota, limit), limit.bytes, max(4, room), marks)
     return [(f"{' memory':<{_LABEL}}", "muted"), *drawn, *numbers]
 
 
@@ -123,13 +127,15 @@ def _legend(quota: Quota) -> list[tuple[Line, int]]:
 def _hard(quota: Quota, width: int) -> Line:
     """What reclaim cannot give back, with the level in words where it is not calm."""
     limit, pct = quota.binding, hard_pct(quota.binding)
-    if limit is None or pct is None:
+    if limit is None:
         return []
+    name = "not reclaimable " if width >= 110 else "hard "
+    if limit.hard is None:
+        return [(name + "? ", "muted")]
     role = level(pct)
     word = {"calm": "", "warn": "warn ", "crit": "CRIT "}[role]
-    name = "not reclaimable " if width >= 110 else "hard "
-    used = limit.hard if limit.hard is not None else limit.usage
-    return [(name, "muted"), (f"{word}{size(used)}", role), (f" {pct:>4.0f}% ", role)]
+    share = "?" if pct is None else f"{pct:.0f}%"
+    return [(name, "muted"), (f"{word}{size(limit.hard)}", role), (f" {share:>5} ", role)]
 
 
 def legend_line(quota: Quota, width: int) -> Line:
@@ -186,10 +192,10 @@ def other_line(quota: Quota, width: int) -> Line:
         ]
     own = quota.levels[0]
     if own.limit is None:
-        text = (
-            f"{size(own.usage)} in use, no limit  {elide_left(safe(own.path), max(8, width - 40))}"
-        )
-        return [(" cgroup  ", "muted"), (text, "muted")]
+        limit = "no limit" if own.limit_known else "limit not readable"
+        text = f"{size(own.usage)} in use, {limit}  "
+        path = elide_left(safe(own.path), max(8, width - 40))
+        return [(" cgroup  ", "muted"), (text + path, "muted")]
     return _thin("cgroup", own.usage, own.limit, width)
 
 
@@ -207,6 +213,8 @@ def limit_words(quota: Quota, width: int = 80) -> str:
     if limit is None:
         return "limit not visible from here"
     if limit.level is None:
+        if not all(lv.limit_known for lv in quota.levels):
+            return "host memory (a cgroup limit is not readable)"
         finite = any(lv.limit is not None for lv in quota.levels)
         return "host memory binds" if finite else "no limit: host memory"
     head = f"limit {size(limit.bytes)}  cgroup v{quota.version} "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -92,6 +93,28 @@ def test_cut_short_is_null_and_never_0() -> None:
     assert (q["limit"], q["binding"], q["host_oom_kill"]) == (None, None, None)
     assert set(q["events"].values()) == {None}
     assert run("--root", str(TREES / "cut_short")).returncode == 0
+
+
+def test_a_limit_that_cannot_be_read_is_not_called_none(tmp_path: Path) -> None:
+    root = copy("v2_container", tmp_path)
+    file = root / "sys/fs/cgroup/memory.max"
+    file.write_text("max\n")
+    assert "limit:   no limit: host memory" in run("--root", str(root)).stdout
+    file.write_text("")
+    text = run("--root", str(root)).stdout
+    assert "limit:   /sys/fs/cgroup/memory.max is not readable: host memory" in text
+    assert re.search(r"(?m)^ +\S+ +\? .* /$", text)
+    assert "no limit" not in text
+    assert of_tree(root)["levels"][0]["limit"] is None
+
+
+def test_usage_of_which_the_cache_is_unknown(tmp_path: Path) -> None:
+    root = copy("v2_container", tmp_path)
+    assert "of it cannot be reclaimed" in run("--root", str(root)).stdout
+    (root / "sys/fs/cgroup/memory.stat").unlink()
+    text = run("--root", str(root)).stdout
+    assert "how much of it can be reclaimed is not known" in text
+    assert "of it cannot be reclaimed" not in text
 
 
 def test_another_cgroup_of_a_tree() -> None:

@@ -67,6 +67,39 @@ def test_v2_limit_on_a_middle_ancestor() -> None:
     assert (root.path, root.usage, root.limit, root.events) == ("/", None, None, Events())
 
 
+@pytest.mark.parametrize("name", ["v2_systemd", "v1_hybrid", "v2_container", "slurm"])
+def test_a_limit_that_is_none_is_known_to_be_none(name: str) -> None:
+    assert all(lv.limit_known for lv in read_hierarchy(tree(name)).levels)
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("v2_systemd", "user.slice/memory.max"),
+        ("v1_hybrid", "memory/jobs/j1/memory.limit_in_bytes"),
+    ],
+)
+@pytest.mark.parametrize("content", [None, b"", b"\n", b"ma", b"-5\n", b"1x\n"])
+def test_a_limit_that_is_absent_or_damaged_is_not_known(
+    name: str, file: str, content: bytes | None, tmp_path: Path
+) -> None:
+    root = copy(name, tmp_path)
+    path = root / "sys/fs/cgroup" / file
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    levels = read_hierarchy(Roots(str(root))).levels
+    unknown = [lv for lv in levels if not lv.limit_known]
+    assert [lv.limit_file for lv in unknown] == ["/sys/fs/cgroup/" + file]
+    assert unknown[0].limit is None
+
+
+def test_a_limit_beside_no_usage_is_not_known_where_its_file_says_nothing(tmp_path: Path) -> None:
+    root = copy("v2_systemd", tmp_path)
+    (root / "sys/fs/cgroup/memory.max").mkdir()
+    assert not read_hierarchy(Roots(str(root))).levels[-1].limit_known
+
+
 def test_v2_kernel_memory_before_5_18() -> None:
     data = b"anon 5\nkernel_stack 1\nslab_reclaimable 7\nslab_unreclaimable 2\n"
     parts = cgroup2.parse_stat(data)
@@ -110,7 +143,8 @@ def test_unreadable_files_are_unknown(tmp_path: Path) -> None:
 def test_cut_short() -> None:
     level = read_hierarchy(tree("cut_short")).levels[0]
     assert (level.limit, level.usage) == (None, 64 * MIB)
-    assert level.parts == Parts(anon=MIB, other=63 * MIB)
+    assert level.parts == Parts(anon=MIB), "the rest may be cache, so it is not `other`"
+    assert not level.limit_known
     assert level.events == Events()
 
 

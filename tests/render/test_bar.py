@@ -17,6 +17,7 @@ from memtui.render.quota import (
     CACHE,
     KERNEL,
     SHMEM,
+    UNKNOWN,
     bar,
     limit_words,
     quota_lines,
@@ -39,6 +40,7 @@ levels = st.builds(
     high=perhaps,
     usage=perhaps,
     peak=perhaps,
+    limit_known=st.booleans(),
     swap_limit=perhaps,
     swap_usage=perhaps,
     parts=parts,
@@ -104,6 +106,41 @@ def test_the_box_has_its_height_and_fits_whatever_is_known(
     assert limit_words(quota, width).isprintable()
     for line in limit_lines(quota):
         assert plain(line).isprintable()
+
+
+def hierarchy(**more: object) -> Hierarchy:
+    level = Level("/a", "/x", usage=95 * MIB, limit_file="/x/memory.max")
+    return Hierarchy(2, False, "/a", (level._replace(**more),))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("known", [Parts(), Parts(anon=90 * MIB)])
+def test_usage_of_which_the_cache_is_unknown_is_not_called_hard(known: Parts) -> None:
+    quota = resolve_quota(hierarchy(limit=100 * MIB, parts=known), Host(999 * MIB, 998 * MIB))
+    lines = [*quota_lines(quota, 80, 2), *limit_lines(quota)]
+    assert not {r for line in lines for _, r in line} & {"warn", "crit", "bar_warn"}
+    assert plain(lines[0]).count(UNKNOWN) > 40
+    assert ANON not in plain(lines[0])
+    assert ("hard ? ", "muted") in lines[1]
+    assert "95%" in plain(lines[0]), "how full it is, is known"
+    assert ("?", "muted") in lines[2]
+
+
+def test_what_is_in_use_of_the_host_is_hard_without_parts() -> None:
+    quota = resolve_quota(Hierarchy(None, False, None, ()), Host(100 * MIB, 5 * MIB))
+    first, second = quota_lines(quota, 80, 2)
+    assert ANON in plain(first)
+    assert plain(second).rstrip().endswith("hard CRIT 95.0M   95%")
+
+
+def test_a_limit_that_cannot_be_read_is_not_called_none() -> None:
+    host = Host(999 * MIB, 900 * MIB)
+    known, unknown = (resolve_quota(hierarchy(limit_known=k), host) for k in (True, False))
+    assert limit_words(known) == "no limit: host memory"
+    assert limit_words(unknown) == "host memory (a cgroup limit is not readable)"
+    for words in ("no limit", "limit not readable"):
+        quota = known if words == "no limit" else unknown
+        assert words in plain(quota_lines(quota, 80, 4)[3])
+        assert any(f"95.0M {words}" in plain(line) for line in limit_lines(quota))
 
 
 def test_a_group_that_may_use_nothing_is_drawn() -> None:
