@@ -83,6 +83,11 @@ class Processes:
         self._fill_cgroups(len(readings) if cgroups else _CGROUPS_PER_TICK)
         return list(self._procs.values())
 
+    @property
+    def unreadable(self) -> int:
+        """How many processes are there, but in no sample: the kernel would not tell of them."""
+        return self._scan.unreadable
+
     def close(self) -> None:
         """Close every kept descriptor."""
         self._scan.close()
@@ -222,6 +227,14 @@ class Sampler:
         """End the thread; does not wait for a slow /proc."""
         self._stop = True
         self._wake.set()
+        if self._thread is None:
+            self._close()
+
+    def _close(self) -> None:
+        """Give back every kept descriptor; called by whoever samples."""
+        self._quota.close()
+        if self._processes is not None:
+            self._processes.close()
 
     def _snapshot(
         self,
@@ -243,13 +256,16 @@ class Sampler:
         oom = OomWatch(self.roots, self._cgroup)
         self._untold = oom.start()
         due = time.monotonic()
-        while not self._stop:
-            self._wake.clear()
-            with contextlib.suppress(KernelError):  # no /proc for a moment: the next tick tries
-                self._tick(oom)
-            due = max(due + self.delay_s, time.monotonic())
-            if self._wake.wait(due - time.monotonic()):
-                due = time.monotonic()
+        try:
+            while not self._stop:
+                self._wake.clear()
+                with contextlib.suppress(KernelError):  # no /proc for a moment: the next tick tries
+                    self._tick(oom)
+                due = max(due + self.delay_s, time.monotonic())
+                if self._wake.wait(due - time.monotonic()):
+                    due = time.monotonic()
+        finally:
+            self._close()
 
     def _tick(self, oom: OomWatch) -> None:
         snapshot = self.sample()

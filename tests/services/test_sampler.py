@@ -186,6 +186,9 @@ def test_the_first_look_is_the_beginning_of_the_whole() -> None:
         assert first.quota.binding == whole.quota.binding or first.quota.binding is not None
         assert first.took_s > 0
         assert whole.mono >= first.mono
+        before = len(os.listdir("/proc/self/fd"))
+        source.stop()  # gives back what it kept of every process
+        assert len(os.listdir("/proc/self/fd")) < before - len(whole.procs) // 2
 
 
 def test_ticks_come_to_the_listener_until_it_is_stopped() -> None:

@@ -257,9 +257,11 @@ class Terminal:
     # The reader
 
     def _read(self) -> None:
+        poll = select.poll()  # select() knows no descriptor above 1023
+        poll.register(self._master, select.POLLIN)
+        poll.register(self._wake, select.POLLIN)
         while True:
-            ready, _, _ = select.select([self._master, self._wake], [], [])
-            if self._wake in ready:
+            if any(fd == self._wake for fd, _ in poll.poll()):
                 return
             try:
                 data = os.read(self._master, 1 << 16)
