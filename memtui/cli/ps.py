@@ -48,25 +48,26 @@ def main(args: argparse.Namespace) -> int:
     if args.limit_rows is not None and args.limit_rows < 0:
         raise UsageError(f"--limit-rows {args.limit_rows} is negative")
     try:
-        procs = query.sort(census.take(roots), order)
+        found = census.take(roots)
     except KernelError as e:
         raise Failure(f"cannot read the process list: {e}") from e
-    shown = procs[: args.limit_rows]
+    found = found._replace(procs=query.sort(found.procs, order))
+    shown = found._replace(procs=found.procs[: args.limit_rows])
     quota = QuotaSource(roots).read()
     if args.json:
         put(json.dumps(census.as_json(roots, shown, host_json(quota.host))) + "\n")
     else:
-        _print(procs, shown, quota, order)
+        _print(found, shown.procs, quota, order)
     return OK
 
 
-def _print(procs: list[Proc], shown: list[Proc], quota: Quota, order: query.Order) -> None:
+def _print(found: census.Census, shown: list[Proc], quota: Quota, order: query.Order) -> None:
     tty = sys.stdout is not None and sys.stdout.isatty()
     depth = ansi.depth(dict(os.environ)) if tty else ansi.NO_COLOR
     limit = quota.binding.bytes if quota.binding else None
     view = View(limit, os.geteuid() if tty else None)
     lines = text_table(shown, terminal_width() if tty else 400, view, order)
-    lines.append(_footer(procs, shown, quota))
+    lines.append(_footer(found, shown, quota))
     if depth == ansi.NO_COLOR:
         text = "\n".join("".join(t for t, _ in line).rstrip() for line in lines)
     else:
@@ -74,12 +75,12 @@ def _print(procs: list[Proc], shown: list[Proc], quota: Quota, order: query.Orde
     put(text + "\n")
 
 
-def _footer(procs: list[Proc], shown: list[Proc], quota: Quota) -> Line:
-    count = (
-        f"{len(shown)} of {len(procs)} processes"
-        if len(shown) < len(procs)
-        else f"{len(procs)} processes"
-    )
+def _footer(found: census.Census, shown: list[Proc], quota: Quota) -> Line:
+    count = f"{len(found.procs)} processes"
+    if len(shown) < len(found.procs):
+        count = f"{len(shown)} of {count}"
+    if found.unreadable:
+        count += f" ({found.unreadable} could not be read)"
     rss = size(sum(p.rss for p in shown))
     text = f"{count}, RES {rss} in all (shared pages counted each time); {limit_words(quota, 60)}"
     return [(text, "muted")]

@@ -85,7 +85,8 @@ class ProcScan:
     """Readings of every process, kept current by `sample`.
 
     After a call, `touched` names the processes that were read anew and `gone` those that ended,
-    so that nobody need walk over the quiet ones. Keys are PIDs as text.
+    so that nobody need walk over the quiet ones. Keys are PIDs as text. `unreadable` counts
+    those that /proc listed when it was listed last, and that could not be read, though there.
     """
 
     def __init__(self, roots: Roots, room: int = 0) -> None:
@@ -95,6 +96,7 @@ class ProcScan:
         self.readings: dict[str, Reading] = {}
         self.touched: list[str] = []
         self.gone: list[str] = []
+        self.unreadable = 0
         self._names: list[str] = []  # parallel with _fds and _signs: those with a kept descriptor
         self._fds: list[int] = []
         self._signs: list[bytes | None] = []
@@ -257,9 +259,13 @@ class ProcScan:
             return
         self._last_pid = last_pid
         names = procfs.list_pids(self.roots)
+        failed = []
         for name in names:
             if name not in self.readings:
                 self._add(name)
+                if name not in self.readings:
+                    failed.append(name)
+        self.unreadable = sum(os.path.isdir(f"{self.roots.proc}/{n}") for n in failed)
         if len(names) < len(self.readings):
             self._drop(list(self.readings.keys() - set(names)))
 

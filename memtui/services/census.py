@@ -27,17 +27,25 @@ class Detail(NamedTuple):
 _NO_MEMORY = Detail(0, 0, 0, 0)
 
 
-def take(roots: Roots) -> list[Proc]:
+class Census(NamedTuple):
+    """Every process that could be read, and how many could not."""
+
+    procs: list[Proc]
+    unreadable: int
+
+
+def take(roots: Roots) -> Census:
     """Return every process as it is now. Raises a KernelError where /proc is unreadable.
 
     One look knows no CPU% of the last second: on the running machine it is that of the process's
     whole life, as ps has it; of a captured tree it is unknown.
     """
-    procs = open_processes(roots, room=0).sample(cgroups=True)
-    if not roots.live or not hasattr(time, "CLOCK_BOOTTIME"):
-        return procs
-    now = time.clock_gettime(time.CLOCK_BOOTTIME)
-    return [p._replace(cpu_pct=_average(p, now)) for p in procs]
+    source = open_processes(roots, room=0)
+    procs = source.sample(cgroups=True)
+    if roots.live and hasattr(time, "CLOCK_BOOTTIME"):
+        now = time.clock_gettime(time.CLOCK_BOOTTIME)
+        procs = [p._replace(cpu_pct=_average(p, now)) for p in procs]
+    return Census(procs, source.unreadable)
 
 
 def _average(proc: Proc, now: float) -> float:
@@ -94,8 +102,8 @@ def proc_json(proc: Proc, more: Detail, boot_time: int | None) -> dict[str, Any]
     }
 
 
-def totals_json(procs: list[Proc], details: list[Detail]) -> dict[str, int]:
-    """Return the sums over what is known, and how many processes' PSS is not."""
+def totals_json(procs: list[Proc], details: list[Detail], unreadable: int = 0) -> dict[str, int]:
+    """Return the sums over what is known, and how many processes, or their PSS, are not."""
     return {
         "count": len(procs),
         "rss": sum(p.rss for p in procs),
@@ -103,6 +111,7 @@ def totals_json(procs: list[Proc], details: list[Detail]) -> dict[str, int]:
         "uss": sum(d.uss or 0 for d in details),
         "swap": sum(d.swap or 0 for d in details),
         "pss_unknown": sum(d.pss is None for d in details),
+        "unreadable": unreadable,
     }
 
 
@@ -116,8 +125,9 @@ def _portable(procs: list[Proc]) -> tuple[list[Detail], list[dict[str, Any]]]:
     return details, [r | portable.unknowns(p) for r, p in zip(rows, procs, strict=True)]
 
 
-def as_json(roots: Roots, procs: list[Proc], host: dict[str, Any]) -> dict[str, Any]:
-    """Return the document of `memtui ps --json` for `procs`, in their order."""
+def as_json(roots: Roots, shown: Census, host: dict[str, Any]) -> dict[str, Any]:
+    """Return the document of `memtui ps --json` for the processes of `shown`, in their order."""
+    procs = shown.procs
     if procfs.is_there(roots):
         boot_time = procfs.read_boot_time(roots)
         details = [detail(roots, p) for p in procs]
@@ -127,6 +137,6 @@ def as_json(roots: Roots, procs: list[Proc], host: dict[str, Any]) -> dict[str, 
     return {
         "schema": "memtui.ps/1",
         "processes": rows,
-        "totals": totals_json(procs, details),
+        "totals": totals_json(procs, details, shown.unreadable),
         "host": host,
     }

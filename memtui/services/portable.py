@@ -51,6 +51,8 @@ class Full(NamedTuple):
 class PortableProcesses:
     """Every process as a `Proc`, as `sampler.Processes` gives them."""
 
+    unreadable = 0  # psutil gives a record of each, with what is unknown in it
+
     def __init__(self) -> None:
         self._cpu: dict[Identity, float] = {}  # CPU seconds at the last sample
         self._at: float | None = None  # of the last sample, monotonic

@@ -90,7 +90,7 @@ def test_totals_are_the_sums_of_what_is_known() -> None:
     for key in ("rss", "pss", "uss", "swap"):
         assert totals[key] == sum(p[key] or 0 for p in rows)
     assert totals["pss_unknown"] == sum(p["pss"] is None for p in rows)
-    assert totals.keys() == {"count", "rss", "pss", "uss", "swap", "pss_unknown"}
+    assert totals.keys() == {"count", "rss", "pss", "uss", "swap", "pss_unknown", "unreadable"}
 
 
 def test_a_child_is_as_psutil_and_ps_see_it() -> None:
@@ -309,7 +309,8 @@ def test_another_machine(tmp_path: Path) -> None:
         "cgroup": "/user.slice", "nice": 0, "oom_score_adj": -17,
     }  # fmt: skip
     assert [p["kernel_thread"] for p in made["processes"]] == [False, True, False]
-    assert made["totals"]["count"] == 3
+    assert (made["totals"]["count"], made["totals"]["unreadable"]) == (3, 0)
+    assert "could not be read" not in ps("--root", str(tmp_path / "v2_systemd")).stdout
     assert made["host"]["total"] is not None
 
 
@@ -343,6 +344,8 @@ def test_a_process_that_cannot_be_read_is_left_out(
         path.write_bytes(content)
     made = document("--root", str(root))
     assert sorted(p["pid"] for p in made["processes"]) == [8, 9]
+    assert (made["totals"]["count"], made["totals"]["unreadable"]) == (2, 1)
+    assert "2 processes (1 could not be read), RES" in ps("--root", str(root)).stdout
 
 
 DROP = """

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from memtui.kernel import procfs
+from memtui.kernel import procfs, procscan
 from memtui.kernel.errors import KernelError
 from memtui.kernel.procscan import ProcScan, Reading, biggest, read_once
 from memtui.kernel.roots import LIVE, Roots
@@ -332,7 +332,9 @@ def test_the_biggest_come_first() -> None:
         assert len(first) == 1
 
 
-def damaged(tmp_path: Path, change: Callable[[Path], None]) -> dict[str, Reading]:
+def damaged(
+    tmp_path: Path, change: Callable[[Path], None], unreadable: int = 0
+) -> dict[str, Reading]:
     proc = tmp_path / "proc"
     for pid, rss in ((7, 100), (8, 50)):
         folder = proc / str(pid)
@@ -344,6 +346,7 @@ def damaged(tmp_path: Path, change: Callable[[Path], None]) -> dict[str, Reading
     with scanning(ROOMY, Roots(str(tmp_path))) as scan:
         scan.sample()
         assert scan.kept == 0, "a captured tree may have its files replaced"
+        assert scan.unreadable == unreadable
         return dict(scan.sample())
 
 
@@ -366,7 +369,19 @@ def test_a_damaged_file_costs_its_process_only(
         if content is not None:
             path.write_bytes(content)
 
-    assert list(damaged(tmp_path, change)) == ["8"]
+    assert list(damaged(tmp_path, change, unreadable=1)) == ["8"]
+
+
+def test_a_process_that_ends_while_it_is_read_is_not_unreadable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def end(roots: Roots, name: str) -> Reading:
+        if name == "7":
+            shutil.rmtree(tmp_path / "proc/7", ignore_errors=True)
+        return read_once(roots, name)
+
+    monkeypatch.setattr(procscan, "read_once", end)
+    assert list(damaged(tmp_path, lambda proc: None, unreadable=0)) == ["8"]
 
 
 def test_names_that_are_no_processes_are_left_out(tmp_path: Path) -> None:
