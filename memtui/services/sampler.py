@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # what only the running thread needs would cost the first fra
 _KEPT_SHARE = 100  # kept descriptors may cost 1/100 of the limit in kernel memory
 _SPARE_FDS = 200  # left to the screen, to jobs and to everybody else
 _CGROUPS_PER_TICK = 200  # each process's cgroup is read once, but not all in one tick
+_YOUNG_S = 3.0  # seconds in which a process may still be moved to its cgroup
 _RECHECK = 16  # ticks at most until it is looked who a process that ran is, and in which cgroup
 
 
@@ -107,6 +108,8 @@ class Processes:
             self._no_cgroup.add(name)
         else:
             self._ran.add(name)
+            if now - stat.start / procfs.TICKS_PER_S < _YOUNG_S and stat.state != b"Z":
+                self._no_cgroup.add(name)  # seen between its fork and its move, perhaps
             new = old._replace(
                 ppid=stat.ppid,
                 state=stat.state.decode("ascii", "replace"),

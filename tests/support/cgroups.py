@@ -118,12 +118,8 @@ class Group:
         return subprocess.Popen(line, **options)  # type: ignore[call-overload,no-any-return]
 
     def python(self, code: str, **options: object) -> subprocess.Popen[bytes]:
-        """Start Python code inside the group, under a name that is not ours.
-
-        On a slow kernel a sampler may see our fork before it has entered the group.
-        """
-        named = f"open('/proc/self/comm', 'w').write('hog')\n{code}"
-        return self.start([sys.executable, "-S", "-c", named], **options)
+        """Start Python code inside the group."""
+        return self.start([sys.executable, "-S", "-c", code], **options)
 
     def remove(self) -> None:
         """Kill what lives in the group and below, then remove it; deepest first."""
