@@ -101,7 +101,8 @@ class Processes:
         if before is not None:
             born = old is None or old.start != stat.start
             known = 0.0 if born else old.cpu_time if old else 0.0
-            if not born or stat.start / procfs.TICKS_PER_S >= before:
+            # the kernel rounds the start down to a tick
+            if not born or (stat.start + 1) / procfs.TICKS_PER_S > before:
                 cpu_pct = 100.0 * max(0.0, cpu_time - known) / max(now - before, 0.01)
         if old is None or old.comm != stat.comm:
             new = self._identify.proc(name, self._scan.readings[name], cpu_pct)
