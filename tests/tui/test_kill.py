@@ -70,9 +70,9 @@ def test_dialog_names_its_target(term: Terminal, child: Child, key: str) -> None
     assert re.search(rf"\b{child.pid}\b", said)
     assert FIRST in said
     assert pwd.getpwuid(os.geteuid()).pw_name in said
-    shown = re.search(r"\b[\d.]+[KM]\b", said)
+    shown = re.search(r"RES ([\d.]+[KM])\b", said)
     assert shown is not None
-    assert 1 << 20 < amount(shown[0]) < 1 << 26
+    assert 1 << 20 < amount(shown[1]) < 1 << 26
     assert unharmed(child)
 
 
