@@ -70,6 +70,7 @@ class HelpScreen(Page):
                 ("  cannot be given back without swap", ""),
             ],
             [("  ░ cache", "muted"), (" is given back on demand: it is no danger by itself", "")],
+            [("  ▄ unknown", "muted"), ("  in use, of a kind that cannot be read here", "")],
             [
                 ("  │ peak", "bold"),
                 ("  the most that was ever used;  ┊ memory.high, throttling begins", ""),
