@@ -187,7 +187,7 @@ def point_at(term: Terminal, pid: int) -> Row:
 def on_main(lines: list[str]) -> bool:
     """Whether nothing stands before the main screen."""
     text = "\n".join(lines)
-    before = ("15 SIGTERM", "Sort by", "Run under", "Still alive")
+    before = ("Send signal", "Sort by", "Run under", "Still alive")
     return bool(table(lines)) and not any(word in text for word in before)
 
 
