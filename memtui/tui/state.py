@@ -39,10 +39,9 @@ class State:
 
     @property
     def events(self) -> list[OomEvent]:
-        """OOM events, newest first; those from before memtui started last."""
-        return sorted(
-            self._events.values(), key=lambda e: (not e.before_start, e.time), reverse=True
-        )
+        """OOM events, newest first: ours, then elsewhere, then from before memtui started."""
+        events = self._events.values()
+        return sorted(events, key=lambda e: (not e.before_start, e.ours, e.time), reverse=True)
 
     @property
     def kills(self) -> int:
