@@ -76,12 +76,12 @@ def test_quiet_processes_are_not_touched_and_busy_ones_are() -> None:
         scan.sample()
         scan.sample()
         seen = []
-        for _ in range(3):
+        for _ in range(4):
             time.sleep(0.05)
             scan.sample()
             seen += scan.touched
-        assert str(worker.pid) in seen
-        assert str(quiet.pid) not in seen
+        assert seen.count(str(worker.pid)) == 4
+        assert seen.count(str(quiet.pid)) <= 1  # a rotation reads each now and then
 
 
 def limit_cpu() -> None:
