@@ -146,7 +146,8 @@ def _terminal() -> Iterator[list[Any]]:
     """
     before = termios.tcgetattr(0)
     mode = termios.tcgetattr(0)
-    mode[3] &= ~(termios.ECHO | termios.ICANON)
+    # Ctrl-C stays a key too: as a signal between two steps of the start it could get lost
+    mode[3] &= ~(termios.ECHO | termios.ICANON | termios.ISIG)
     termios.tcsetattr(0, termios.TCSANOW, mode)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end)
