@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from memtui.kernel.cgroup import Level, at_or_below
+from memtui.model.scene import Scene
 from memtui.model.snapshot import Identity, Proc
 from memtui.text import safe
 from memtui.units import size
@@ -19,15 +20,20 @@ _OTHERS = 8  # listed at most
 
 
 class Victim(NamedTuple):
-    """A process that was perhaps killed, as last seen alive. Strings are safe to display."""
+    """A process that was killed, or perhaps was, as last seen. Strings are safe to display."""
 
-    pid: int
-    start: int  # clock ticks since boot
+    pid: int  # known from the kernel log alone: the host's number
+    start: int | None  # clock ticks since boot; None: known from the kernel log alone
     name: str
     command: str
     user: str
-    rss: int  # bytes
-    last_seen: float  # seconds since the epoch
+    rss: int | None  # bytes
+    last_seen: float | None  # seconds since the epoch
+    evidence: str = "vanished"  # or "exit-status", "kernel-log"
+    swap: int | None = None  # bytes
+    adj: int | None = None  # oom_score_adj
+    cgroup: str | None = None
+    parent: str = ""  # its name
 
 
 class OomEvent(NamedTuple):
@@ -39,9 +45,18 @@ class OomEvent(NamedTuple):
     cgroup: str | None  # where the victims were; None where no visible cgroup counted them
     scope: str  # "cgroup": concerns us; "elsewhere" on this machine; "gone": cgroup is None
     before_start: bool  # counted before memtui started
-    victims: tuple[Victim, ...] = ()  # `count` at most, the biggest first
+    victims: tuple[Victim, ...] = ()  # the surest first, then the biggest
     others: tuple[Victim, ...] = ()  # vanished then, too
-    evidence: str = "none"  # or "vanished"
+    evidence: str = "none"  # the weakest of the victims': "kernel-log", "exit-status", "vanished"
+    kind: str = "oom"  # "sigkill": a person's or a program's, and no OOM kill
+    killer: str = ""  # the user-space killer whose log line says so: "earlyoom"
+    cause: str = ""  # "limit": of `limit_cgroup`; "above": of an ancestor not visible; "host"; ""
+    limit_cgroup: str | None = None  # whose limit was hit
+    limit_bytes: int | None = None
+    group_kill: bool = False  # memory.oom.group: all of the group were to die
+    last_looked: float | None = None  # before_start: counted since then, seconds since the epoch
+    record: str = ""  # the kernel log's own text, safe to display, lines joined by newlines
+    scene: Scene | None = None  # how things stood in the second before
 
     @property
     def ours(self) -> bool:
@@ -111,8 +126,8 @@ def _victim(gone: Departed) -> Victim:
 
 
 def identities(victims: Iterable[Victim]) -> set[Identity]:
-    """Return (pid, start) of each."""
-    return {(v.pid, v.start) for v in victims}
+    """Return (pid, start) of each that was seen alive."""
+    return {(v.pid, v.start) for v in victims if v.start is not None}
 
 
 # -- in words

@@ -98,6 +98,12 @@ def _victim(victim: Victim, head: str, role: str, tail: str = "") -> Line:
     return [(facts, "muted"), (victim.command, role), (tail, "muted")]
 
 
+def _seen(event: OomEvent, victim: Victim) -> str:
+    if victim.last_seen is None:
+        return ""
+    return f"  last seen {max(0.0, event.time - victim.last_seen):.1f} s before"
+
+
 def _event(event: OomEvent) -> list[Line]:
     when = "before memtui started" if event.before_start else clock(event.time)
     role = "muted" if event.before_start else "crit"
@@ -105,9 +111,7 @@ def _event(event: OomEvent) -> list[Line]:
         return [[("■ ", role), (when, "bold"), ("  " + describe(event), "")], []]
     where = safe(event.cgroup) if event.cgroup else "a cgroup that is gone, or not visible"
     out: list[Line] = [[("■ ", role), (when, "bold"), (f"  {event.count} killed in {where}", "")]]
-    for victim in event.victims:
-        seen = f"{max(0.0, event.time - victim.last_seen):.1f} s"
-        out.append(_victim(victim, "probably     ", "bold", f"  last seen {seen} before"))
+    out += [_victim(v, "probably     ", "bold", _seen(event, v)) for v in event.victims]
     out += [_victim(other, "vanished then", "muted") for other in event.others]
     return [*out, []]
 
