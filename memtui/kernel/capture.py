@@ -40,6 +40,7 @@ _LEVEL = {
         "memory.memsw.limit_in_bytes",
         "memory.max_usage_in_bytes",
         "memory.kmem.usage_in_bytes",
+        "memory.failcnt",
         "memory.stat",
     ),
     2: (

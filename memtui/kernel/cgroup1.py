@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from memtui.kernel.files import Files, find_field, limit_known, parse_number
-from memtui.kernel.levels import Level, Parts, fill_other
+from memtui.kernel.levels import Activity, Level, Parts, fill_other
 
 NO_LIMIT = 1 << 62
 """LONG_MAX rounded down to a page means no limit; so does whatever else is this big."""
@@ -57,6 +57,20 @@ def parse_stat(data: bytes, kmem: int | None = None) -> Parts:
     )
 
 
+def parse_activity(data: bytes, failcnt: int | None = None) -> Activity:
+    """Return what `memory.stat` says of reclaim, with the descendants'; v1 counts no scans.
+
+    `failcnt` is memory.failcnt. Kernels before 5.9 do not tell file and anon refaults apart.
+    """
+    refault = find_field(data, b"total_workingset_refault_file")
+    return Activity(
+        refault_file=find_field(data, b"total_workingset_refault") if refault is None else refault,
+        refault_anon=find_field(data, b"total_workingset_refault_anon"),
+        majfault=find_field(data, b"total_pgmajfault"),
+        failcnt=failcnt,
+    )
+
+
 def read_level(files: Files, path: str, directory: str, shown: str) -> Level:
     """Return the level at `directory`, which the machine looked at calls `shown`.
 
@@ -69,6 +83,8 @@ def read_level(files: Files, path: str, directory: str, shown: str) -> Level:
     memsw = parse_limit(read(base + "memsw.limit_in_bytes"))
     stat = read(base + "stat") or b""
     kmem = parse_number(read(base + "kmem.usage_in_bytes"))
+    # without a limit it counts nothing
+    failcnt = None if limit is None else parse_number(read(base + "failcnt"))
     return Level(
         path=path,
         directory=shown,
@@ -81,6 +97,7 @@ def read_level(files: Files, path: str, directory: str, shown: str) -> Level:
         parts=fill_other(parse_stat(stat, kmem), usage),
         memsw_limit=memsw,
         limit_known=limit_known(told, usage is None and files.absent(base + "limit_in_bytes")),
+        activity=parse_activity(stat, failcnt),
     )
 
 

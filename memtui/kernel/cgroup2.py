@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from memtui.kernel.files import Files, find_field, limit_known, parse_number
-from memtui.kernel.levels import Events, Level, Parts, fill_other
+from memtui.kernel.levels import Activity, Events, Level, Parts, fill_other
 
 _OLD_KERNEL = (b"kernel_stack", b"pagetables", b"percpu", b"slab_unreclaimable")
 
@@ -42,6 +42,18 @@ def parse_stat(data: bytes) -> Parts:
     )
 
 
+def parse_activity(data: bytes) -> Activity:
+    """Return what `memory.stat` says of reclaim; kernels before 5.9 count no anon refaults."""
+    refault = find_field(data, b"workingset_refault_file")
+    return Activity(
+        refault_file=find_field(data, b"workingset_refault") if refault is None else refault,
+        refault_anon=find_field(data, b"workingset_refault_anon"),
+        majfault=find_field(data, b"pgmajfault"),
+        scanned=find_field(data, b"pgscan"),
+        reclaimed=find_field(data, b"pgsteal"),
+    )
+
+
 def read_level(files: Files, path: str, directory: str, shown: str) -> Level:
     """Return the level at `directory`, which the machine looked at calls `shown`.
 
@@ -50,6 +62,7 @@ def read_level(files: Files, path: str, directory: str, shown: str) -> Level:
     read, base = files.read, directory.rstrip("/") + "/memory."
     usage = parse_number(read(base + "current"))
     limit = read(base + "max")
+    stat = read(base + "stat") or b""
     return Level(
         path=path,
         directory=shown,
@@ -60,7 +73,8 @@ def read_level(files: Files, path: str, directory: str, shown: str) -> Level:
         peak=parse_number(read(base + "peak")),
         swap_limit=parse_number(read(base + "swap.max")),
         swap_usage=parse_number(read(base + "swap.current")),
-        parts=fill_other(parse_stat(read(base + "stat") or b""), usage),
+        parts=fill_other(parse_stat(stat), usage),
         events=parse_events(read(base + "events") or b""),
         limit_known=limit_known(limit, usage is None and files.absent(base + "max")),
+        activity=parse_activity(stat),
     )

@@ -39,6 +39,20 @@ class Parts(NamedTuple):
     other: int | None = None
 
 
+class Activity(NamedTuple):
+    """What reclaim did, as counters since the cgroup was made; None where the kernel tells none.
+
+    All but `failcnt` are pages, descendants' included, from `memory.stat`.
+    """
+
+    refault_file: int | None = None  # file pages read again soon after they were evicted
+    refault_anon: int | None = None  # the same of swapped pages
+    majfault: int | None = None  # faults that had to wait for a disk
+    scanned: int | None = None  # pgscan: pages looked at to reclaim them; v2 only
+    reclaimed: int | None = None  # pgsteal: pages given back; v2 only
+    failcnt: int | None = None  # v1: how often usage hit the limit
+
+
 class Level(NamedTuple):
     """One cgroup directory, as read once."""
 
@@ -55,6 +69,7 @@ class Level(NamedTuple):
     events: Events = Events()
     memsw_limit: int | None = None  # v1: memory and swap together
     limit_known: bool = True  # False: the limit's file is missing, unreadable, or says no number
+    activity: Activity = Activity()
 
 
 class Hierarchy(NamedTuple):

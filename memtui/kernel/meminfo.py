@@ -50,10 +50,15 @@ _KEYS = (
 
 
 class Psi(NamedTuple):
-    """Pressure: per cent of the last 10 s in which some, or all, tasks waited for memory."""
+    """Pressure: per cent of the last 10 s in which some, or all, tasks waited for memory.
+
+    The totals are microseconds of such waiting since the group was made, or since boot.
+    """
 
     some_avg10: float | None = None
     full_avg10: float | None = None
+    some_total: int | None = None
+    full_total: int | None = None
 
 
 def parse_meminfo(data: bytes) -> MemInfo:
@@ -73,19 +78,26 @@ def parse_vmstat(data: bytes) -> int | None:
     return find_field(data, b"oom_kill", whole=False)
 
 
-def _percent(data: bytes, kind: bytes) -> float | None:
-    for line in data.split(b"\n"):
-        words = line.split()
-        if len(words) > 1 and words[0] == kind and words[1].startswith(b"avg10="):
-            number = words[1][6:]
-            digits = number.replace(b".", b"", 1)
-            return float(number) if digits.isdigit() and len(number) < 9 else None
-    return None
+def _percent(number: bytes) -> float | None:
+    digits = number.replace(b".", b"", 1)
+    return float(number) if digits.isdigit() and len(number) < 9 else None
+
+
+def _waiting(data: bytes, kind: bytes) -> tuple[float | None, int | None]:
+    """The line `some avg10=1.50 … total=9`; a total without its newline was cut short."""
+    i = 0 if data.startswith(kind + b" ") else data.find(b"\n" + kind + b" ") + 1
+    if not i and not data.startswith(kind + b" "):
+        return None, None
+    line, newline, _ = data[i:].partition(b"\n")
+    average = line[len(kind) + 1 :].split(b" ", 1)[0]
+    percent = _percent(average[6:]) if average.startswith(b"avg10=") else None
+    return percent, parse_number(line.rpartition(b" total=")[2]) if newline else None
 
 
 def parse_pressure(data: bytes) -> Psi:
-    """Return the ten-second averages of a `memory.pressure` file, in per cent."""
-    return Psi(_percent(data, b"some"), _percent(data, b"full"))
+    """Return the ten-second averages of a `memory.pressure` file, in per cent, and its totals."""
+    some, full = _waiting(data, b"some"), _waiting(data, b"full")
+    return Psi(some[0], full[0], some[1], full[1])
 
 
 class HostReader:

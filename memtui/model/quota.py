@@ -62,12 +62,16 @@ def derive_host(info: MemInfo) -> Host:
     return Host(info.total, info.available, info.swap_total, info.swap_free, parts)
 
 
+def _pressure(psi: Psi, scope: str) -> Pressure:
+    return Pressure(psi.some_avg10, psi.full_avg10, scope, psi.some_total, psi.full_total)
+
+
 def derive_pressure(cgroup: Psi, host: Psi) -> Pressure:
     """Return the cgroup's own pressure, else the machine's, else nothing known."""
     if cgroup.some_avg10 is not None:
-        return Pressure(*cgroup, scope="cgroup")
+        return _pressure(cgroup, "cgroup")
     if host.some_avg10 is not None:
-        return Pressure(*host, scope="host")
+        return _pressure(host, "host")
     return Pressure()
 
 
@@ -264,7 +268,11 @@ def quota_json(quota: Quota) -> dict[str, object]:
         "parts": quota.parts._asdict(),
         "events": quota.events._asdict(),
         "host_oom_kill": quota.host_oom_kill,
-        "pressure": quota.pressure._asdict(),
+        "pressure": {
+            "some_avg10": quota.pressure.some_avg10,
+            "full_avg10": quota.pressure.full_avg10,
+            "scope": quota.pressure.scope,
+        },
         "levels": [_level_json(level) for level in quota.levels],
         "host": host_json(quota.host),
         "declared": quota.declared,

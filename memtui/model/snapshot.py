@@ -71,11 +71,13 @@ class Limit(NamedTuple):
 
 
 class Pressure(NamedTuple):
-    """PSI of memory: per cent of the last 10 s that tasks were stalled."""
+    """PSI of memory: per cent of the last 10 s that tasks were stalled, and us in all."""
 
     some_avg10: float | None = None
     full_avg10: float | None = None
     scope: str | None = None  # "cgroup" or "host"
+    some_total: int | None = None  # microseconds, for a window of one's own
+    full_total: int | None = None
 
 
 class Quota(NamedTuple):

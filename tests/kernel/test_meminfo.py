@@ -63,9 +63,15 @@ def test_vmstat() -> None:
 
 
 def test_pressure() -> None:
-    assert parse_pressure(PSI) == Psi(1.5, 0.25)
-    assert parse_pressure(PSI.split(b"\n")[0]) == Psi(1.5, None)
+    assert parse_pressure(PSI) == Psi(1.5, 0.25, 9, 5)
     assert parse_pressure(b"some avg10=x\n") == Psi()
+    assert parse_pressure(b"full avg10=1.00 total=7\n") == Psi(None, 1.0, None, 7)
+
+
+def test_a_total_that_is_cut_short_is_unknown() -> None:
+    assert parse_pressure(PSI[:-1]) == Psi(1.5, 0.25, 9, None)
+    assert parse_pressure(PSI.split(b"\n")[0]) == Psi(1.5, None)
+    assert parse_pressure(b"some avg10=1.50 avg60=0.50\n") == Psi(1.5, None)
 
 
 @pytest.mark.parametrize("data", [None, b"", b"max\n", b"-1\n", b"1 2\n", b"9" * 30, b"\xb2\n"])
