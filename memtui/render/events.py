@@ -12,40 +12,106 @@ from memtui.render.spans import Line, rule, width_of
 from memtui.text import cells, elide, elide_left, safe
 from memtui.units import size
 
+SURE = frozenset(("kernel-log", "exit-status"))
+"""Evidence on which a victim is named without `probably`."""
+
 
 def clock(epoch_s: float) -> str:
     """Return a time of day as people here write it."""
     return time.strftime("%H:%M:%S", time.localtime(epoch_s))
 
 
-def _short(command: str) -> str:
+def ago(seconds: float) -> str:
+    """Return a span that has passed in one unit: `40 s ago`, `13 h ago`, `3 d ago`."""
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{int(seconds // length)} {unit} ago"
+    return f"{max(0, int(seconds))} s ago"
+
+
+def short(command: str) -> str:
     """Return a command line without the folder of its program."""
     program, blank, rest = command.partition(" ")
     return program.rpartition("/")[2] + blank + rest if program.startswith("/") else command
 
 
-def event_line(event: OomEvent, width: int) -> Line:
-    """Return one event in one line: when, who it probably was, how many, and where."""
+def since_words(event: OomEvent) -> str:
+    """Return when kills from before the start happened, as far as that is known."""
+    if event.last_looked is None:
+        return "before memtui started"
+    return f"since you last looked, {ago(event.time - event.last_looked)}"
+
+
+def mark(event: OomEvent) -> tuple[str, str]:
+    """Return the glyph of an event and its role; red is for kills at limits of ours alone."""
+    if event.kind != "oom" or not event.ours:
+        return "□", "muted"
     if event.before_start:
-        return [(" □ ", "muted"), (elide(describe(event), width - 4), "muted")]
-    when = clock(event.time)
-    line: Line = [(" ■ ", "crit"), (when + " ", "muted"), (f"{event.count} killed", "crit")]
-    if not event.ours:
-        words = f"{event.count} killed elsewhere"
-        line = [(" □ ", "muted"), (when + " ", "muted"), (words, "muted")]
-    if event.victims:
-        line.append((": probably ", "muted"))
-        first, more = event.victims[0], len(event.victims) - 1
-        tail = f" {first.pid} ({size(first.rss)})" + (f" and {more} more" if more else "")
-        room = max(8, width - width_of(line) - cells(tail) - 1)
-        line += [(elide(_short(first.command), min(room, 40)), "bold"), (tail, "")]
-    else:
-        line.append((f": {unnamed(event)}", "muted"))
-    room = width - width_of(line) - 3
+        return "□", "muted" if event.last_looked is None else "warn"
+    return "■", "crit"
+
+
+def not_oom(event: OomEvent) -> str:
+    """Return how a victim of no OOM killer ended: `killed by SIGKILL, not by the OOM killer`."""
+    return f"killed by {safe(event.killer) or 'SIGKILL'}, not by the OOM killer"
+
+
+def _earlier(event: OomEvent, width: int) -> Line:
+    """Kills from before the start; those since the last look are news."""
+    glyph, role = mark(event)
+    if event.last_looked is None:
+        return [(f" {glyph} ", role), (elide(describe(event), width - 4), "muted")]
+    head = f"{event.count} kill{'s' if event.count > 1 else ''} {since_words(event)}"
+    line: Line = [(f" {glyph} ", role), (elide(head, width - 4), role)]
+    return line + _place(event, width - width_of(line) - 1)
+
+
+def _place(event: OomEvent, room: int) -> Line:
     where = event.cgroup or "a cgroup that is gone"
-    if room > 8:
-        line.append(("  " + elide_left(safe(where), room), "muted"))
-    return line
+    return [("  " + elide_left(safe(where), room - 2), "muted")] if room > 10 else []
+
+
+def _named(event: OomEvent, room: int) -> Line:
+    """The first victim with its PID and size, and how many more there are."""
+    first, more = event.victims[0], len(event.victims) - 1
+    lost = max(0, event.count - len(event.victims))
+    tail = f" {first.pid} ({size(first.rss)})" + (f" and {more} more" if more else "")
+    tail += f", {lost} not known" if lost else ""
+    name = short(first.command) or first.name
+    return [(elide(safe(name), min(max(8, room - cells(tail)), 40)), "bold"), (tail, "")]
+
+
+def _who(event: OomEvent, room: int) -> Line:
+    """Who it was, `probably` where that is inferred; else what is known."""
+    if not event.victims:
+        unknown = "name" if event.count == 1 else "names"
+        return [(elide(f", {unknown} not known: {unnamed(event)}", room), "muted")]
+    how = ": " if event.victims[0].evidence in SURE else ": probably "
+    return [(how, "muted"), *_named(event, room - len(how))]
+
+
+def _no_oom(event: OomEvent, width: int) -> Line:
+    """Somebody's SIGKILL: who ended, and that it was no OOM kill."""
+    words = " " + not_oom(event)
+    if not event.victims:
+        return [(elide(f"{event.count}{words}", width), "muted")]
+    line = _named(event, max(20, width - cells(words)))
+    return [*line, (elide(words, width - width_of(line)), "muted")]
+
+
+def event_line(event: OomEvent, width: int) -> Line:
+    """Return one event in one line: when, what, who on which evidence, and where."""
+    if event.before_start:
+        return _earlier(event, width)
+    glyph, role = mark(event)
+    line: Line = [(f" {glyph} ", role), (clock(event.time) + " ", "muted")]
+    if event.kind != "oom":
+        line += _no_oom(event, width - width_of(line) - 1)
+    else:
+        where = " elsewhere" if event.scope == "elsewhere" else ""
+        line.append((f"{event.count} killed{where}", role))
+        line += _who(event, width - width_of(line) - 1)
+    return line + _place(event, width - width_of(line) - 1)
 
 
 def watched(quota: Quota) -> str:
@@ -58,6 +124,17 @@ def watched(quota: Quota) -> str:
     return f"Watching {what}." if what else "No OOM counter is visible from here."
 
 
+def _quiet(events: Sequence[OomEvent]) -> bool:
+    """Whether no OOM kill happened while memtui ran."""
+    return not any(e.kind == "oom" and not e.before_start for e in events)
+
+
+def event_at(events: Sequence[OomEvent], y: int) -> OomEvent | None:
+    """Return the event that stands in line `y` of `events_panel`."""
+    i = y - 1 - (2 if _quiet(events) else 0)
+    return events[i] if 0 <= i < len(events) else None
+
+
 def events_panel(
     events: Sequence[OomEvent], quota: Quota, kills: int, width: int, height: int
 ) -> list[Line]:
@@ -65,7 +142,7 @@ def events_panel(
     count: Line = [(f" {kills}", "crit")] if kills else []
     lines = [rule([("OOM events", "bold"), *count], width, [("o", "accent"), (" all", "muted")])]
     room = height - 1
-    if not any(not e.before_start for e in events):
+    if _quiet(events):
         lines.append([(" No OOM kill since memtui started.", "muted")])
         lines.append([(" " + elide(watched(quota), width - 2), "muted")])
     lines += [event_line(e, width) for e in events[: max(0, room)]]
