@@ -41,6 +41,7 @@ _LEVEL = {
         "memory.max_usage_in_bytes",
         "memory.kmem.usage_in_bytes",
         "memory.failcnt",
+        "memory.memsw.failcnt",
         "memory.stat",
     ),
     2: (

@@ -60,7 +60,8 @@ def parse_stat(data: bytes, kmem: int | None = None) -> Parts:
 def parse_activity(data: bytes, failcnt: int | None = None) -> Activity:
     """Return what `memory.stat` says of reclaim, with the descendants'; v1 counts no scans.
 
-    `failcnt` is memory.failcnt. Kernels before 5.9 do not tell file and anon refaults apart.
+    `failcnt` is memory.failcnt or memory.memsw.failcnt. Kernels before 5.9 do not tell file and
+    anon refaults apart.
     """
     refault = find_field(data, b"total_workingset_refault_file")
     return Activity(
@@ -69,6 +70,16 @@ def parse_activity(data: bytes, failcnt: int | None = None) -> Activity:
         majfault=find_field(data, b"total_pgmajfault"),
         failcnt=failcnt,
     )
+
+
+def _failcnt(files: Files, base: str, swap_first: bool) -> int | None:
+    """How often the limit was hit: memory and swap together are charged before memory.
+
+    Newer kernels (seen on 6.18) do not count the former: a 0 there says nothing.
+    """
+    if not swap_first:
+        return parse_number(files.read(base + "failcnt"))
+    return parse_number(files.read(base + "memsw.failcnt")) or None
 
 
 def read_level(files: Files, path: str, directory: str, shown: str) -> Level:
@@ -83,8 +94,7 @@ def read_level(files: Files, path: str, directory: str, shown: str) -> Level:
     memsw = parse_limit(read(base + "memsw.limit_in_bytes"))
     stat = read(base + "stat") or b""
     kmem = parse_number(read(base + "kmem.usage_in_bytes"))
-    # without a limit it counts nothing
-    failcnt = None if limit is None else parse_number(read(base + "failcnt"))
+    failcnt = None if limit is None else _failcnt(files, base, memsw is not None and memsw <= limit)
     return Level(
         path=path,
         directory=shown,
