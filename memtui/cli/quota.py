@@ -111,6 +111,8 @@ def _head(quota: Quota) -> Iterator[str]:
 
 def _unlimited(quota: Quota) -> str:
     """Say why no cgroup's limit holds, as far as is known."""
+    if not quota.levels:
+        return "no limit is visible"
     unread = [lv for lv in quota.levels if not lv.limit_known]
     if unread:
         return f"{safe(unread[0].limit_file)} is not readable"

@@ -105,11 +105,12 @@ def memory_mounts(mounts: Iterable[Mount], version: int) -> list[Mount]:
 def relative(path: str, root: str) -> str | None:
     """Return `path` below the mounted directory `root`: "" or "/a/b"; None where it is outside.
 
-    A path with `..` lies outside of our cgroup namespace: it cannot be followed.
+    A path with `..` lies outside of our cgroup namespace: it can be followed only where as much
+    of the outside is mounted.
     """
-    if ".." in path.split("/"):
-        return None
     root, path = root.rstrip("/"), path.rstrip("/")
+    if path.split("/").count("..") != root.split("/").count(".."):
+        return None
     if path == root or path.startswith(root + "/"):
         return path[len(root) :]
     return None

@@ -25,6 +25,7 @@ _USUAL = (
     Mount("/", "/sys/fs/cgroup/memory", "cgroup", ("memory",)),
     Mount("/", "/sys/fs/cgroup", "cgroup2", ()),
 )
+_MOST_GROUPS = 4096  # looked through
 
 
 class Place(NamedTuple):
@@ -72,18 +73,57 @@ def _asked_path(asked: str, mount: Mount) -> str:
 def _try_version(
     version: int, mounts: list[Mount], lines: list[Membership], roots: Roots, asked: str | None
 ) -> tuple[str, tuple[tuple[str, str], ...]] | None:
-    """The path and levels in one version's hierarchy, or None where its controller is absent."""
+    """The path and levels in one version's hierarchy, or None where its controller is absent.
+
+    None, too, where the group is not below what is mounted: the mount point is not ours then.
+    """
     own = membership(lines, version)
     mount = choose(memory_mounts(mounts, version), own or "/")
     if own is None or mount is None:
         return None
-    path = own if asked is None else _asked_path(asked, mount)
+    path = _from_above(mount, own, roots) if asked is None else _asked_path(asked, mount)
+    if path is None or relative(path, mount.root) is None:
+        return None
     levels = chain(mount, path)
     if not _has_memory(roots, mount, levels):
         return None
     while len(levels) > 1 and not os.path.isdir(roots.at(levels[0][1])):
         del levels[0]
     return path, tuple(levels)
+
+
+def _from_above(mount: Mount, own: str, roots: Roots) -> str | None:
+    """Our path as it is seen from the mount point; None where that is not known.
+
+    A new cgroup namespace without a new mount sees `/../..` mounted: so many groups lie between
+    the mount point and us, and their names are told nowhere. The kernel lists us in one of them.
+    """
+    climbs = mount.root.split("/")[1:]
+    if set(climbs) != {".."} or not roots.live or relative(own, "/") is None:
+        return own
+    me = str(os.getpid()).encode()
+    for below in _groups(mount.point, len(climbs)):
+        group = below + own.rstrip("/")
+        if me in (read_optional(f"{mount.point}{group}/cgroup.procs") or b"").split():
+            return mount.root + group
+    return None
+
+
+def _groups(top: str, depth: int) -> list[str]:
+    """The groups `depth` levels below the directory `top`, as paths from there."""
+    found = [""]
+    for _ in range(depth):
+        found = [f"{path}/{name}" for path in found for name in _names(top + path)]
+        del found[_MOST_GROUPS:]
+    return found
+
+
+def _names(directory: str) -> list[str]:
+    try:
+        with os.scandir(directory) as entries:
+            return [e.name for e in entries if e.is_dir(follow_symlinks=False)]
+    except OSError:
+        return []
 
 
 def find_place(roots: Roots, cgroup: str | None = None) -> Place:

@@ -213,6 +213,8 @@ def limit_words(quota: Quota, width: int = 80) -> str:
     if limit is None:
         return "limit not visible from here"
     if limit.level is None:
+        if not quota.levels:
+            return "host memory (no cgroup is visible)"
         if not all(lv.limit_known for lv in quota.levels):
             return "host memory (a cgroup limit is not readable)"
         finite = any(lv.limit is not None for lv in quota.levels)

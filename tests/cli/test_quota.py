@@ -85,7 +85,7 @@ def test_no_cgroup() -> None:
     assert q["limit"]["usage"] == 3_000_000 << 10
     assert q["host"]["swap_free"] == 900_000 << 10
     text = run("--root", str(TREES / "no_cgroup")).stdout
-    assert "no limit: host memory" in text
+    assert "no limit is visible: host memory" in text
 
 
 def test_cut_short_is_null_and_never_0() -> None:

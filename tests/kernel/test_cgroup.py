@@ -107,12 +107,15 @@ def test_v2_kernel_memory_before_5_18() -> None:
 
 
 @pytest.mark.parametrize("name", ["v2_container", "v1_docker", "v2_systemd"])
-def test_a_process_outside_of_its_namespace_sees_the_mount_point(name: str, tmp_path: Path) -> None:
+def test_the_mount_point_is_not_taken_for_our_group_where_we_are_outside_of_it(
+    name: str, tmp_path: Path
+) -> None:
     root = copy(name, tmp_path)
     own = root / "proc/self/cgroup"
     own.write_text(own.read_text().replace(":/", ":/../x/"))
-    h = read_hierarchy(Roots(str(root)))
-    assert len(h.levels) == 1
+    assert read_hierarchy(Roots(str(root)))[:4] == (None, False, None, ())
+    asked = read_hierarchy(Roots(str(root)), "/sys/fs/cgroup" + "/memory" * (name == "v1_docker"))
+    assert asked.levels[-1].directory.startswith("/sys/fs/cgroup"), "whoever asks for it, gets it"
 
 
 def test_hybrid_without_memory_on_v2() -> None:

@@ -88,6 +88,9 @@ def test_memory_on_v1_goes_before_v2() -> None:
         ("/docker/xy", "/docker/x", None),
         ("/../../x", "/", None),
         ("/", "/../..", None),
+        ("/../../x", "/../..", "/x"),
+        ("/../x", "/../..", None),
+        ("/../../../x", "/../..", None),
     ],
 )
 def test_relative(path: str, root: str, rest: str | None) -> None:

@@ -93,7 +93,8 @@ def check_limit(seen: Seen) -> Finding:
         return Finding("limit", LIMITED, means, why, "memtui on the host itself", facts)
     means = f"{_whose(quota, limit)} ({limit.path})"
     if limit.is_host and all(lv.limit is None for lv in quota.levels):
-        means = f"no cgroup limit: host memory, {size_long(limit.bytes)}, is what can run out"
+        seen_any = "" if quota.levels else " is visible"
+        means = f"no cgroup limit{seen_any}: host memory, {size_long(limit.bytes)}, can run out"
     elif binding != limit:
         means += f"; {_whose(quota, binding)} has less headroom now and binds"
     return Finding("limit", OK, means, facts=facts)
