@@ -81,10 +81,15 @@ def version_of(directory: str) -> int:
     return 2 if os.path.exists(directory + "/cgroup.controllers") else 1
 
 
+def is_read_only(directory: str) -> bool:
+    """Whether the mount that shows `directory` may not be written to. Raises OSError."""
+    return bool(os.statvfs(directory).f_flag & os.ST_RDONLY)
+
+
 def why_not(directory: str, version: int) -> str | None:
     """Say why no limited group can be made in `directory`; None if nothing speaks against it."""
     try:
-        if os.statvfs(directory).f_flag & os.ST_RDONLY:
+        if is_read_only(directory):
             return f"{directory} is mounted read-only"
     except OSError as e:
         return str(classify(e, directory))
@@ -171,6 +176,18 @@ def _subtree(directory: str) -> list[str]:
 def enter(group: Group) -> None:
     """Move the calling process into the group; from now on it is charged there."""
     _write(group.directory + "/cgroup.procs", "0")
+
+
+def can_enter(group: Group) -> bool:
+    """Whether a process of ours can be moved into the group: a shell is born, and tries it.
+
+    On v2 that takes more than the right to make a group: to write cgroup.procs of the nearest
+    group around both, and with `nsdelegate` a place inside of our cgroup namespace.
+    """
+    line = ["sh", "-c", 'echo 0 >"$1"', "sh", group.directory + "/cgroup.procs"]
+    silent = (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0)
+    pid = os.posix_spawn("/bin/sh", line, {}, file_actions=[silent])
+    return os.waitpid(pid, 0)[1] == 0
 
 
 def read_procs(group: Group) -> set[int]:

@@ -38,10 +38,17 @@ def bases(place: cgroupmake.Place) -> list[str]:
     return [place.own] if place.own == place.top else [os.path.dirname(place.own), place.own]
 
 
-_REMEDY = {
-    1: "root can; or name a group of yours in MEMTUI_CGROUP_BASE",
-    2: "root can; or start it in a delegated group: systemd-run --user --scope -p Delegate=yes",
-}
+def _remedy(base: str, version: int) -> str:
+    """Say what would let us make and enter a group there."""
+    with contextlib.suppress(OSError):
+        if cgroupmake.is_read_only(base):  # for root too
+            return "a cgroup file system that is mounted writable would allow it"
+    root = os.geteuid() == 0
+    way = "name a group of yours in MEMTUI_CGROUP_BASE"
+    if version == 2:
+        user = "" if root else "--user "
+        way = f"start it in a delegated group: systemd-run {user}--scope -p Delegate=yes"
+    return way if root else f"root can; or {way}"
 
 
 class CgroupLimiter:
@@ -78,23 +85,34 @@ class CgroupLimiter:
         """Say why no group can be made in any of the places, or None."""
         if error := self._find():
             return error
-        reasons = [cgroupmake.why_not(base, self._version) for base in self._bases]
-        self._bases = [b for b, why in zip(self._bases, reasons, strict=True) if why is None]
-        return None if self._bases else Unavailable(reasons[-1] or "", _REMEDY[self._version])
+        reasons = {base: cgroupmake.why_not(base, self._version) for base in self._bases}
+        self._bases = [base for base, why in reasons.items() if why is None]
+        if self._bases:
+            return None
+        base, why = reasons.popitem()
+        return Unavailable(why or "", _remedy(base, self._version))
 
     def prepare(self, limit: int) -> None:
-        """Make the group and read its limits back."""
+        """Make the group, read its limits back, and see that it can be entered."""
         errors = [e for base in self._bases if (e := self._try(base, limit))]
         if self._group is None:
-            raise Unavailable(str(errors[-1]), _REMEDY[self._version])
+            raise Unavailable(errors[0], _remedy(self._bases[0], self._version))
         self._escaped = cgroupmake.read_escaped(self._group.directory)
 
-    def _try(self, base: str, limit: int) -> KernelError | None:
+    def _try(self, base: str, limit: int) -> str | None:
+        """Make the group there unless there is one; return why that cannot be."""
+        if self._group is not None:
+            return None
         try:
-            self._group = self._group or self._make(base, limit)
+            made = self._make(base, limit)
         except KernelError as e:
-            return e
-        return None
+            return str(e)
+        if cgroupmake.can_enter(made):
+            self._group = made
+            return None
+        with contextlib.suppress(KernelError):
+            cgroupmake.remove(made)
+        return f"a group can be made in {base}, but no process of ours can be moved into it"
 
     def _make(self, base: str, limit: int) -> cgroupmake.Group:
         while True:  # a name may be taken by a run of an earlier process with our number

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
 import pytest
 
+from tests.support.cgroups import Group, place
 from tests.support.limited import groups_of, hog, run_cli, start_cli
 
 RUN = ("--limit", "64M")
@@ -52,3 +58,59 @@ def test_an_ordinary_user_may_always_have_an_rlimit(method: str) -> None:
     done = run_cli(*RUN, "--method", method, "--", *hog())
     assert done.returncode == 1
     assert "MemoryError" in done.stderr.decode()
+
+
+def falls_back(prefix: Sequence[str] = (), **env: str) -> str:
+    """Have `auto` fall back and `--method cgroup` refuse; return the reason that both give."""
+    done = run_cli(*RUN, "--", "echo", "ran", prefix=prefix, env=env)
+    assert (done.returncode, done.stdout) == (0, b"ran\n")
+    line, _, reason = done.stderr.decode().partition("; no cgroup: ")
+    assert line.endswith("by RLIMIT_DATA (read back)")
+    refused = run_cli(*RUN, "--method", "cgroup", "--", "echo", "ran", prefix=prefix, env=env)
+    assert (refused.returncode, refused.stdout) == (125, b"")
+    assert refused.stderr.decode() == f"memtui: the command was not run: {reason}"
+    return reason.rstrip("\n")
+
+
+@pytest.mark.systemd_user
+def test_a_group_that_can_be_made_and_not_entered_is_no_way() -> None:
+    """The user manager's groups are ours, but root's group lies between them and our session."""
+    user = os.getuid()
+    base = Path(f"/sys/fs/cgroup/user.slice/user-{user}.slice/user@{user}.service")
+    assert os.access(base, os.W_OK)
+    reason = falls_back(MEMTUI_CGROUP_BASE=str(base))
+    assert f"{base}, but no process of ours can be moved into it" in reason
+    assert "root can; or" in reason
+    assert list(base.glob("memtui-*")) == []
+
+
+def as_root_in(*flags: str) -> list[str]:
+    """A prefix that runs a shell's words, then a command, in namespaces of their own."""
+    if os.geteuid() != 0 or not shutil.which("unshare"):
+        pytest.skip("needs root and unshare, for a namespace")
+    *flags_, words = flags
+    return ["unshare", *flags_, "sh", "-c", f'{words} && exec "$@"', "sh"]
+
+
+@pytest.mark.memory_v2
+def test_a_place_outside_of_our_cgroup_namespace_is_no_way(memory_group: Group) -> None:
+    reason = falls_back(as_root_in("--cgroup", "true"), MEMTUI_CGROUP_BASE=str(memory_group.dir))
+    assert "no process of ours can be moved into it" in reason
+    assert "root can" not in reason, "we are"
+    assert list(memory_group.dir.glob("memtui-*")) == []
+
+
+def test_a_read_only_mount_is_said_and_root_is_no_remedy(memory_group: Group) -> None:
+    found = place()
+    assert found is not None
+    prefix = as_root_in("--mount", f"mount -o remount,bind,ro {found.top}")
+    reason = falls_back(prefix)
+    assert "is mounted read-only" in reason
+    assert "mounted writable" in reason
+    assert "root" not in reason
+
+
+def test_without_a_cgroup_file_system_there_is_an_rlimit(memory_group: Group) -> None:
+    found = place()
+    assert found is not None
+    assert "no memory cgroup hierarchy" in falls_back(as_root_in("-m", f"umount -l {found.top}"))

@@ -64,8 +64,7 @@ def check_exit(seen: Seen) -> Finding:
 def _enters(limiter: Limiter) -> None:
     """Try to enter as a command would. Raises Unavailable."""
     if error := probe.in_child(limiter.enter):
-        reason = f"a group can be made, but not entered: {error.strerror}"
-        raise Unavailable(reason, "a delegated group: systemd-run --user --scope -p Delegate=yes")
+        raise Unavailable(f"the limit can be made, but not entered: {error.strerror}")
 
 
 def _try(method: str) -> Chosen | Unavailable:
