@@ -96,6 +96,17 @@ class Screen(pyte.Screen):
             self.on.difference_update(modes)
 
 
+def _text(row: Mapping[int, Char], width: int) -> str:
+    """A row as text; pyte's own way fails on a wide character whose first cell was drawn over."""
+    out, wide = "", False
+    for x in range(width):
+        data = row[x].data
+        if not wide or data:
+            out += data or " "
+        wide = bool(data) and cells(data[0]) == 2
+    return out
+
+
 class Terminal:
     """A program in its own session on a pseudo-terminal of `cols` x `rows` cells."""
 
@@ -160,7 +171,8 @@ class Terminal:
             return [[buffer[y][x] for x in range(width)] for y in range(self.screen.lines)]
 
     def _lines(self) -> list[str]:
-        return [line.rstrip() for line in self.screen.display]
+        buffer, width = self.screen.buffer, self.screen.columns
+        return [_text(buffer[y], width).rstrip() for y in range(self.screen.lines)]
 
     # What a person does
 

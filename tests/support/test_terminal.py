@@ -33,8 +33,8 @@ def test_the_program_owns_its_terminal_and_session() -> None:
 def test_a_resize_reaches_the_program() -> None:
     code = """
 import os, signal
-print(*os.get_terminal_size(), "at first", flush=True)
 signal.signal(signal.SIGWINCH, lambda *_: print(*os.get_terminal_size(), "now", flush=True))
+print(*os.get_terminal_size(), "at first", flush=True)
 while True: signal.pause()
 """
     with python(code, 90, 30) as term:
