@@ -11,8 +11,13 @@ import errno
 import os
 import select
 import signal
+import struct
 
 from memtui.kernel.errors import Gone, KernelError, classify
+
+_GET_INFO = 0xC040FF0B  # _IOWR(0xFF, 11, 64 bytes), include/uapi/linux/pidfd.h
+_INFO_EXIT = 1 << 3
+_INFO = struct.Struct("=QQ11Ii")  # mask, cgroup ID, 11 IDs, exit code
 
 
 class NotProcess(KernelError):
@@ -57,3 +62,21 @@ def wait_exit(fd: int, timeout_s: float = 0.0) -> bool:
     poll = select.poll()
     poll.register(fd, select.POLLIN)
     return bool(poll.poll(timeout_s * 1000))
+
+
+def exit_status(fd: int) -> int | None:
+    """Return the wait status of a process that has ended and was reaped (Linux 6.15).
+
+    None before its parent reaped it, and on kernels that do not tell (ENOTTY before 6.13).
+    `os.WIFSIGNALED` and the like explain it. Anybody who holds the pidfd may ask.
+    """
+    import fcntl  # `memtui run` sends signals, and never asks this
+
+    asked = bytearray(_INFO.size)
+    struct.pack_into("=Q", asked, 0, _INFO_EXIT)
+    try:
+        fcntl.ioctl(fd, _GET_INFO, asked)
+    except OSError:
+        return None
+    told = _INFO.unpack(asked)
+    return int(told[-1]) if told[0] & _INFO_EXIT else None

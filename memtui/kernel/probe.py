@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import struct
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -18,16 +17,14 @@ from memtui.kernel import procfs
 from memtui.kernel.errors import Denied, KernelError, classify
 from memtui.kernel.files import parse_number
 from memtui.kernel.mounts import parse_mountinfo
+from memtui.kernel.oomnotify import open_oom_notice
+from memtui.kernel.pidfd import exit_status
 from memtui.kernel.roots import LIVE, Roots, read_optional
 from memtui.text import decode
 
 KMSG = "/dev/kmsg"
 CAP_SYS_PTRACE, CAP_SYSLOG = 19, 34  # include/uapi/linux/capability.h
 _FIRST = {"pid": 4026531836, "cgroup": 4026531835}  # PROC_PID_INIT_INO, PROC_CGROUP_INIT_INO
-_PIDFD_GET_INFO = 0xC040FF0B  # _IOWR(0xFF, 11, 64 bytes), Linux 6.13
-_PIDFD_INFO_EXIT = 8  # Linux 6.15
-_IN_MODIFY = 2
-_IN_CLOEXEC = 0o2000000
 
 
 class Readable(NamedTuple):
@@ -91,41 +88,9 @@ def sees_others(roots: Roots = LIVE) -> bool:
     return read_optional(procfs.path_of(roots, 1, "stat")) is not None
 
 
-def try_eventfd(directory: str) -> None:
-    """Ask v1 to tell of OOMs in the group at `directory`, and withdraw. Raises a KernelError."""
-    control = directory + "/cgroup.event_control"
-    if not hasattr(os, "eventfd"):
-        raise KernelError(control, "no eventfd on this system")
-    event = os.eventfd(0, os.EFD_CLOEXEC)
-    try:
-        watched = os.open(directory + "/memory.oom_control", os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            written = os.open(control, os.O_WRONLY | os.O_CLOEXEC)
-            try:
-                os.write(written, b"%d %d" % (event, watched))
-            finally:
-                os.close(written)
-        finally:
-            os.close(watched)
-    except OSError as e:
-        raise classify(e, control) from e
-    finally:
-        os.close(event)
-
-
-def try_inotify(path: str) -> None:
-    """Ask to be told when v2's `path` changes, and withdraw. Raises a KernelError."""
-    import ctypes
-
-    libc = ctypes.CDLL(None, use_errno=True)
-    fd = libc.inotify_init1(_IN_CLOEXEC)
-    try:
-        if fd < 0 or libc.inotify_add_watch(fd, os.fsencode(path), _IN_MODIFY) < 0:
-            number = ctypes.get_errno()
-            raise classify(OSError(number, os.strerror(number)), path)
-    finally:
-        if fd >= 0:
-            os.close(fd)
+def try_notice(version: int, directory: str) -> None:
+    """Ask to be told of OOMs in the group at `directory`, and withdraw. Raises a KernelError."""
+    os.close(open_oom_notice(version, "", directory).fd)
 
 
 def in_child(work: Callable[[], object]) -> OSError | None:
@@ -155,8 +120,6 @@ def tells_exits() -> bool | None:
 
     None where there is no pidfd to ask. A child is born for it, which ends at once.
     """
-    import fcntl
-
     pid = os.fork()
     if pid == 0:
         os._exit(0)
@@ -166,14 +129,10 @@ def tells_exits() -> bool | None:
     os.waitpid(pid, 0)
     if fd < 0:
         return None
-    asked = struct.pack("=Q", _PIDFD_INFO_EXIT) + bytes(56)
     try:
-        told = fcntl.ioctl(fd, _PIDFD_GET_INFO, asked)
-    except OSError:  # ENOTTY before 6.13, ESRCH before 6.15
-        return False
+        return exit_status(fd) is not None
     finally:
         os.close(fd)
-    return bool(struct.unpack_from("=Q", told)[0] & _PIDFD_INFO_EXIT)
 
 
 def _shows_rollup(roots: Roots, pid: str) -> bool | None:

@@ -248,6 +248,18 @@ def read_oom_score_adj(roots: Roots, pid: int | str) -> int | None:
         return None
 
 
+def read_exit_status(roots: Roots, pid: int | str) -> int | None:
+    """Return the wait status of a zombie, from field 52 of its `stat`; None where not told.
+
+    The kernel writes 0 for whoever may not trace the process, so 0 says nothing.
+    """
+    data = read_optional(path_of(roots, pid, "stat")) or b""
+    fields = _fields(data)
+    if len(fields) < 50 or fields[0] not in (b"Z", b"X"):
+        return None
+    return int(fields[49]) or None if fields[49].isdigit() else None
+
+
 def read_boot_time(roots: Roots) -> int | None:
     """Return when the machine booted, in seconds since the epoch: `btime` of /proc/stat."""
     _, found, rest = (read_optional(roots.proc + "/stat") or b"").partition(b"\nbtime ")

@@ -1,8 +1,7 @@
-"""Who the OOM killer took, as far as it can be told without the kernel log. Pure.
+"""OOM kills as records and in words. Pure.
 
 The kernel counts a kill in the victim's cgroup a moment before the victim is gone, so whoever
-of that group vanishes in the following seconds is a candidate, the biggest first. It is an
-inference, and says so: "probably".
+of that group vanishes in the following seconds is a candidate. `attribution` says who it was.
 """
 
 from __future__ import annotations
@@ -16,7 +15,11 @@ from memtui.model.snapshot import Identity, Proc
 from memtui.text import safe
 from memtui.units import size
 
-_OTHERS = 8  # listed at most
+LOG, STATUS, VANISHED, NONE = "kernel-log", "exit-status", "vanished", "none"
+"""Evidence, best first: the kernel's own record; ended by signal 9 as its cgroup's counter rose;
+vanished from that cgroup at that time; only the count is known."""
+SURE = frozenset((LOG, STATUS))
+"""Evidence on which a victim is named without `probably`."""
 
 
 class Victim(NamedTuple):
@@ -29,7 +32,7 @@ class Victim(NamedTuple):
     user: str
     rss: int | None  # bytes
     last_seen: float | None  # seconds since the epoch
-    evidence: str = "vanished"  # or "exit-status", "kernel-log"
+    evidence: str = VANISHED
     swap: int | None = None  # bytes
     adj: int | None = None  # oom_score_adj
     cgroup: str | None = None
@@ -47,7 +50,7 @@ class OomEvent(NamedTuple):
     before_start: bool  # counted before memtui started
     victims: tuple[Victim, ...] = ()  # the surest first, then the biggest
     others: tuple[Victim, ...] = ()  # vanished then, too
-    evidence: str = "none"  # the weakest of the victims': "kernel-log", "exit-status", "vanished"
+    evidence: str = NONE  # the weakest of the victims'
     kind: str = "oom"  # "sigkill": a person's or a program's, and no OOM kill
     killer: str = ""  # the user-space killer whose log line says so: "earlyoom"
     cause: str = ""  # "limit": of `limit_cgroup`; "above": of an ancestor not visible; "host"; ""
@@ -70,6 +73,13 @@ class Departed(NamedTuple):
     proc: Proc  # as last seen alive
     last_seen: float
     missed: float  # time of the first tick without it
+    status: int | None = None  # wait status; None: not told
+    badness: int | None = None  # bytes, as the kernel reckons it; None: not known
+
+    @property
+    def weight(self) -> int:
+        """What the kernel ranks by, in bytes; resident memory where that is not known."""
+        return self.proc.rss if self.badness is None else self.badness
 
 
 def home(levels: Sequence[Level]) -> str | None:
@@ -105,24 +115,9 @@ def candidates(
             rank = 1
         else:
             continue
-        ranked.append((rank, -gone.proc.rss, gone.proc.pid, gone))
+        ranked.append((rank, -gone.weight, gone.proc.pid, gone))
     ranked.sort(key=lambda r: r[:3])
     return [r[3] for r in ranked]
-
-
-def name_victims(event: OomEvent, found: Sequence[Departed]) -> OomEvent:
-    """Return the event with the first `count` of `found` as its probable victims."""
-    named = tuple(_victim(g) for g in found[: event.count + _OTHERS])
-    return event._replace(
-        victims=named[: event.count],
-        others=named[event.count :],
-        evidence="vanished" if named else "none",
-    )
-
-
-def _victim(gone: Departed) -> Victim:
-    p = gone.proc
-    return Victim(p.pid, p.start, p.name, p.command, p.user, p.rss, gone.last_seen)
 
 
 def identities(victims: Iterable[Victim]) -> set[Identity]:
@@ -157,10 +152,14 @@ def unnamed(event: OomEvent) -> str:
 def _who(event: OomEvent) -> str:
     if not event.victims:
         return unnamed(event)
+    sure = [v for v in event.victims if v.evidence in SURE]
+    likely = [v for v in event.victims if v.evidence not in SURE]
+    told = [_names(sure)] if sure else []
+    told += [f"probably {_names(likely)}"] if likely else []
     unknown = event.count - len(event.victims)
     more = f" and {unknown} not known" if unknown > 0 else ""
     others = f"; also vanished then: {_names(event.others)}" if event.others else ""
-    return f"probably {_names(event.victims)}{more}{others}"
+    return f"{', '.join(told)}{more}{others}"
 
 
 def describe(event: OomEvent) -> str:

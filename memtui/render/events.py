@@ -6,14 +6,11 @@ import time
 from collections.abc import Sequence
 
 from memtui.model.snapshot import Quota
-from memtui.model.victims import OomEvent, describe, unnamed
+from memtui.model.victims import SURE, OomEvent, describe, unnamed
 from memtui.render.graph import area
 from memtui.render.spans import Line, rule, width_of
 from memtui.text import cells, elide, elide_left, safe
 from memtui.units import size
-
-SURE = frozenset(("kernel-log", "exit-status"))
-"""Evidence on which a victim is named without `probably`."""
 
 
 def clock(epoch_s: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from memtui.kernel.cgroup import Level
+from memtui.model.attribution import attribute
 from memtui.model.snapshot import Proc
 from memtui.model.victims import (
     Departed,
@@ -12,7 +13,6 @@ from memtui.model.victims import (
     candidates,
     describe,
     home,
-    name_victims,
 )
 from tests.support.made import proc
 
@@ -49,15 +49,15 @@ def test_of_a_group_that_is_gone_nobody_in_a_counted_group_is_a_candidate() -> N
 
 
 def test_no_more_victims_than_kills() -> None:
-    event = name_victims(EVENT, gone(proc(1, 9), proc(2, 5)))
+    event = attribute(EVENT, gone(proc(1, 9), proc(2, 5)))
     assert [v.pid for v in event.victims] == [1]
     assert [v.pid for v in event.others] == [2]
     assert event.evidence == "vanished"
-    assert name_victims(EVENT, []).evidence == "none"
+    assert attribute(EVENT, []).evidence == "none"
 
 
 def test_words() -> None:
-    named = name_victims(EVENT, gone(proc(4821, 58.3)))
+    named = attribute(EVENT, gone(proc(4821, 58.3)))
     assert describe(named) == "killed 1 in /a/b: probably python3 4821 (58.3M)"
     assert describe(EVENT) == "killed 1 in /a/b: no process known in that group vanished"
     assert describe(EVENT._replace(cgroup=None)).endswith("a process that memtui had not seen")
@@ -66,9 +66,9 @@ def test_words() -> None:
 
 
 def test_words_for_more_and_for_less() -> None:
-    two = name_victims(EVENT._replace(count=2), gone(proc(1, 1)))
+    two = attribute(EVENT._replace(count=2), gone(proc(1, 1)))
     assert describe(two).endswith("probably python3 1 (1.00M) and 1 not known")
-    others = name_victims(EVENT, gone(proc(1, 1), proc(2, 1)))
+    others = attribute(EVENT, gone(proc(1, 1), proc(2, 1)))
     assert describe(others).endswith("; also vanished then: python3 2 (1.00M)")
 
 

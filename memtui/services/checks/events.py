@@ -46,12 +46,12 @@ def check_watch(seen: Seen) -> Finding:
     try:
         way = _try_watch(seen, version)
     except KernelError as e:
-        means = f"{_FILES[version][0]} is read at each refresh: only polling is possible"
+        means = f"{_FILES[version][0]} is read several times a second: the kernel does not tell us"
         grant = "a writable cgroup file system"
         if isinstance(e, Denied):
             grant = "root (Linux 6.18 lets nobody else write cgroup.event_control)"
         return Finding("oom_watch", LIMITED, means, str(e), grant if version == 1 else None)
-    means = f"{_FILES[version][0]} is read at each refresh; the kernel would tell at once by {way}"
+    means = f"{_FILES[version][0]} is watched: the kernel tells of kills at once, by {way}"
     return Finding("oom_watch", OK, means, facts={"possible": way})
 
 
@@ -67,11 +67,11 @@ def _try_watch(seen: Seen, version: int) -> str:
     """Return how the kernel would tell of a kill. Raises the KernelError that forbids it."""
     directory = seen.roots.at(seen.place.chain[0][1]).rstrip("/")
     if version == 1:
-        probe.try_eventfd(directory)
+        probe.try_notice(1, directory)
         return "eventfd"
     counted = next(lv.directory for lv in seen.quota.levels if lv.events.oom_kill is not None)
-    probe.try_inotify(counted.rstrip("/") + "/memory.events")
-    return "inotify or poll"
+    probe.try_notice(2, counted)
+    return "poll"
 
 
 def check_group_kill(seen: Seen) -> Finding:
