@@ -6,9 +6,13 @@ NamedTuples and not dataclasses: a thousand rows sort by `itemgetter` at C speed
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
 from memtui.kernel.cgroup import Events, Level, Parts
+
+if TYPE_CHECKING:
+    from memtui.model.badness import Doomed, Weight
 
 Identity = tuple[int, int]
 """(pid, start time in clock ticks since boot): a reused PID is another process."""
@@ -104,7 +108,9 @@ class Quota(NamedTuple):
 class Snapshot:
     """Everything of one tick. Compared by identity: equal contents are not asked for."""
 
-    __slots__ = ("count", "delay_s", "mono", "procs", "quota", "time", "took_s")
+    __slots__ = (
+        "count", "delay_s", "doomed", "mono", "procs", "quota", "time", "took_s", "weights",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -115,6 +121,8 @@ class Snapshot:
         quota: Quota,
         took_s: float,
         delay_s: float,
+        doomed: Doomed | None = None,
+        weights: Mapping[Identity, Weight] | None = None,
     ) -> None:
         self.time = time  # seconds since the epoch
         self.mono = mono  # seconds on the monotonic clock when reading began: nothing is older
@@ -123,3 +131,5 @@ class Snapshot:
         self.quota = quota
         self.took_s = took_s  # CPU seconds that sampling took
         self.delay_s = delay_s
+        self.doomed = doomed  # None in a first look, and where there is no Linux procfs
+        self.weights = weights or {}  # of those in the level that binds
