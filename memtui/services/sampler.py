@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # what only the running thread needs would cost the first fra
     from memtui.model.victims import OomEvent
     from memtui.services.oomwatch import OomWatch
     from memtui.services.portable import PortableProcesses
+    from memtui.services.weights import Weigher
 
     Listener = Callable[[Snapshot, Sequence[OomEvent]], None]
 
@@ -173,6 +174,7 @@ class Sampler:
         self._untold: list[OomEvent] = []
         self._also: tuple[Callable[[], None], ...] = ()
         self._quota = QuotaSource(roots, cgroup)
+        self._weigher: Weigher | None = None
         self._cgroup = cgroup
         self._processes: Processes | PortableProcesses | None = None
         self._wake = threading.Event()
@@ -205,7 +207,18 @@ class Sampler:
             room = descriptor_room(quota.limit.bytes if quota.limit else None)
             self._processes = open_processes(self.roots, room if self.roots.live else 0)
         procs = self._processes.sample()
-        return self._snapshot(procs, len(procs), began, quota)
+        snapshot = self._snapshot(procs, len(procs), began, quota)
+        if procfs.is_there(self.roots):
+            self._weigh(snapshot)
+            snapshot.took_s = time.thread_time() - began[0]
+        return snapshot
+
+    def _weigh(self, snapshot: Snapshot) -> None:
+        """Add whom the OOM killer would take; imported after the first frame."""
+        from memtui.services.weights import Weigher
+
+        self._weigher = self._weigher or Weigher(self.roots)
+        snapshot.weights, snapshot.doomed = self._weigher.look(snapshot.procs, snapshot.quota)
 
     def start(self) -> None:
         """Begin to sample every `delay_s` seconds; what nobody listens to yet is kept."""
