@@ -97,3 +97,9 @@ def read_limit_and_peak(version: int, directory: str) -> tuple[int | None, int |
     base = directory.rstrip("/") + "/"
     limit, peak = (parse_number(read_optional(base + name)) for name in _LIMITS[version])
     return (None if limit is None or limit >= _NO_LIMIT else limit), peak
+
+
+def read_members(directory: str) -> list[int]:
+    """Return the PIDs in one group, from `cgroup.procs`; those not visible to us are left out."""
+    data = read_optional(directory.rstrip("/") + "/cgroup.procs") or b""
+    return [int(word) for word in data.split() if word.isdigit() and word != b"0"]

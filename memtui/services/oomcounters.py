@@ -53,6 +53,7 @@ class OomCounters:
         self.version: int | None = None
         self.home: str | None = None
         self.top = ("/", "")  # path and directory
+        self.levels: Sequence[Level] = ()  # as at the last look
         self.groups: dict[str, Kills] = {}
         self._gate: Gate | None = None
         self._rechecks = 0
@@ -72,9 +73,9 @@ class OomCounters:
             reader.close()
         self.version = hierarchy.version
         self.home = home(hierarchy.levels)
-        if hierarchy.levels:
-            top = hierarchy.levels[-1]
-            self.top = top.path, top.directory
+        self.levels = hierarchy.levels
+        if self.levels:
+            self.top = self.levels[-1].path, self.levels[-1].directory
         self.groups = self._walk()
         self._base_host = host
         self._base_levels = self._summed(hierarchy.levels)
@@ -86,6 +87,7 @@ class OomCounters:
 
         `fired`: groups in which v1 told of an OOM just now, and in all below the limit's.
         """
+        self.levels = quota.levels
         gate = _gate(quota.host_oom_kill, quota.levels)
         if gate != self._gate:
             self._gate, self._rechecks = gate, 1 + _RECHECKS

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import resource
 import threading
 import time
@@ -15,13 +14,14 @@ from memtui.kernel.roots import LIVE, Roots
 from memtui.model.snapshot import Proc, Quota, Snapshot
 from memtui.services.identify import Identify
 from memtui.services.quota import QuotaSource
+from memtui.services.waker import Waker
 
 if TYPE_CHECKING:  # what only the running thread needs would cost the first frame time
     from collections.abc import Callable, Sequence
 
     from memtui.model.victims import OomEvent
-    from memtui.services.oomwatch import OomWatch
     from memtui.services.portable import PortableProcesses
+    from memtui.services.recorder import Recorder
     from memtui.services.weights import Weigher
 
     Listener = Callable[[Snapshot, Sequence[OomEvent]], None]
@@ -177,7 +177,7 @@ class Sampler:
         self._weigher: Weigher | None = None
         self._cgroup = cgroup
         self._processes: Processes | PortableProcesses | None = None
-        self._wake = threading.Event()
+        self._waker = Waker()
         self._stop = False
         self._thread: threading.Thread | None = None
 
@@ -238,17 +238,18 @@ class Sampler:
 
     def refresh(self) -> None:
         """Sample at once."""
-        self._wake.set()
+        self._waker.wake()
 
     def stop(self) -> None:
         """End the thread; does not wait for a slow /proc."""
         self._stop = True
-        self._wake.set()
+        self._waker.wake()
         if self._thread is None:
             self._close()
 
     def _close(self) -> None:
         """Give back every kept descriptor; called by whoever samples."""
+        self._waker.close()
         self._quota.close()
         if self._processes is not None:
             self._processes.close()
@@ -268,28 +269,45 @@ class Sampler:
         )
 
     def _run(self) -> None:
-        from memtui.services.oomwatch import OomWatch
+        from memtui.services.recorder import Recorder
 
-        oom = OomWatch(self.roots, self._cgroup)
-        self._untold = oom.start()
+        recorder = Recorder(self.roots, self._cgroup, self._waker)
+        self._untold = recorder.start()
         due = time.monotonic()
         try:
             while not self._stop:
-                self._wake.clear()
-                with contextlib.suppress(KernelError):  # no /proc for a moment: the next tick tries
-                    self._tick(oom)
+                self._look(recorder, tell=True)
                 due = max(due + self.delay_s, time.monotonic())
-                if self._wake.wait(due - time.monotonic()):
+                if self._rest(due, recorder):
                     due = time.monotonic()
         finally:
+            recorder.close()
             self._close()
 
-    def _tick(self, oom: OomWatch) -> None:
-        snapshot = self.sample()
-        self._untold += oom.observe(snapshot.time, snapshot.procs, snapshot.quota)
-        for work in self._also:
-            work()
-        self.latest = snapshot
-        if self._listener is not None:
-            events, self._untold = self._untold, []
-            self._listener(snapshot, events)
+    def _rest(self, due: float, recorder: Recorder) -> bool:
+        """Sleep until `due`, but look whenever the recorder wants to; True: woken by a caller."""
+        while not self._stop:
+            now = time.monotonic()
+            if now >= due:
+                return False
+            if self._waker.sleep(min(due, recorder.next_look(now)) - now):
+                return True
+            now = time.monotonic()
+            if now < due and recorder.wants_look(now):
+                self._look(recorder, tell=False)
+        return True
+
+    def _look(self, recorder: Recorder, tell: bool) -> None:
+        """Sample, and tell the listener if it is time to or there are events."""
+        try:
+            snapshot = self.sample()
+        except KernelError:  # no /proc for a moment: the next look tries
+            return
+        self._untold += recorder.take(snapshot)
+        if tell or self._untold:
+            for work in self._also:
+                work()
+            self.latest = snapshot
+            if self._listener is not None:
+                events, self._untold = self._untold, []
+                self._listener(snapshot, events)

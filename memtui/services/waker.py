@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import threading
 from collections.abc import Callable
 
 Heard = Callable[[int], None]
@@ -20,6 +21,8 @@ class Waker:
     def __init__(self) -> None:
         self._poll = select.poll()
         self._heard: dict[int, Heard] = {}
+        self._lock = threading.Lock()  # a number closed may be another's file already
+        self._closed = False
         self._out, self._in = os.pipe()
         for fd in (self._out, self._in):
             os.set_blocking(fd, False)
@@ -27,8 +30,9 @@ class Waker:
 
     def wake(self) -> None:
         """End the sleep that is, or the next one."""
-        with contextlib.suppress(OSError):  # a full pipe wakes, too; a closed one needs not
-            os.write(self._in, b"w")
+        with self._lock, contextlib.suppress(BlockingIOError):  # a full pipe wakes, too
+            if not self._closed:
+                os.write(self._in, b"w")
 
     def watch(self, fd: int, events: int, heard: Heard) -> None:
         """Call `heard` from within `sleep` whenever `fd` has `events` (or an error)."""
@@ -53,8 +57,11 @@ class Waker:
 
     def close(self) -> None:
         """Close the pipe; the descriptors watched are their owners'."""
-        for fd in (self._out, self._in):
-            os.close(fd)
+        with self._lock:
+            if not self._closed:
+                self._closed = True
+                os.close(self._out)
+                os.close(self._in)
 
     def _drain(self) -> None:
         with contextlib.suppress(BlockingIOError):

@@ -1,0 +1,228 @@
+"""The flight recorder: the last samples of every process, and all that tells of a kill.
+
+It says when to look between two refreshes: at once when the kernel tells of an OOM, when a process
+held ends or the kernel log has a record; more often the smaller the headroom; and where the kernel
+log cannot be followed, whenever /proc/vmstat's count moved, which is read five times a second.
+"""
+
+from __future__ import annotations
+
+import time as clock
+from collections import deque
+from collections.abc import Sequence
+from heapq import nlargest
+from operator import attrgetter
+
+from memtui.kernel.meminfo import HostReader
+from memtui.kernel.oomnotify import OOM
+from memtui.kernel.roots import Roots
+from memtui.model.badness import weigh_in
+from memtui.model.scene import Scene
+from memtui.model.snapshot import Identity, Snapshot
+from memtui.model.victims import OomEvent
+from memtui.services.glimpse import Glimpse
+from memtui.services.held import Held
+from memtui.services.oomlogs import OomLogs
+from memtui.services.oomsignals import OomSignals
+from memtui.services.oomwatch import Evidence, OomWatch
+from memtui.services.waker import Waker
+
+_POLL_S = 0.2
+_CALM_S = 1.0  # between two samples of the recorder's, however long the delay is
+_SHARE = 0.01  # of one CPU that they may take; near the limit five times as much
+_NEAR = 0.9  # of the limit in hard memory: sample faster
+_NEAR_S = 0.1
+_GAP_S = 0.04  # between two looks that somebody called for
+_AFTER_OOM_S = (0.015, 0.04, 0.1, 0.2, 0.5)  # the count rises a moment after the kernel told
+_AFTER_KILL_S = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.0)  # the victim takes its time to go
+_KEPT = 32  # samples
+_KEPT_S = 10.0
+_POINTS_S = 120.0
+_HELD = 32  # processes
+_ROWS = 60  # of a scene
+_rss = attrgetter("rss")
+
+
+class _Sample:
+    """One sample as it is kept: the lists are shared with the snapshot."""
+
+    __slots__ = ("badness", "snapshot")
+
+    def __init__(self, snapshot: Snapshot, badness: dict[Identity, int]) -> None:
+        self.snapshot = snapshot
+        self.badness = badness
+
+
+class Recorder:
+    """`start` it, `take` every snapshot, and look when `wants_look` says so; one thread."""
+
+    def __init__(self, roots: Roots, cgroup: str | None, waker: Waker) -> None:
+        """Register with `waker` what the kernel tells; its owner sleeps on it."""
+        self._waker = waker
+        self._watch = OomWatch(roots, cgroup)
+        self._signals = OomSignals(waker, self._told)
+        self._held = Held(roots, waker, self._ended)
+        self._logs = OomLogs(roots, waker, self._ended)
+        self._glimpse = Glimpse(roots)
+        self._host = HostReader(roots)
+        self._live = roots.live
+        self._samples: deque[_Sample] = deque(maxlen=_KEPT)
+        self._points: deque[tuple[float, int | None]] = deque()
+        self._scenes: dict[int, Scene] = {}
+        self._looks: list[float] = []  # monotonic times of looks that are due
+        self._count: int | None = None
+        self._next_poll = 0.0
+        self._last_look = 0.0
+        self._pause = _CALM_S
+
+    def start(self) -> list[OomEvent]:
+        """Begin to watch; return the events of before."""
+        before = self._watch.start()
+        self._count = self._host.oom_kill()
+        if self._live:
+            self._logs.open()
+            self._watch_groups()
+        return before
+
+    def close(self) -> None:
+        """Give back every descriptor."""
+        self._signals.close()
+        self._held.close()
+        self._logs.close()
+        self._host.close()
+
+    # -- when to look
+
+    def next_look(self, now: float) -> float:
+        """Return when `wants_look` should be asked again, in monotonic seconds."""
+        times = [self._last_look + self._pause, *self._looks]
+        if self._polls:
+            times.append(max(now, self._next_poll))
+        return max(min(times), self._last_look + _GAP_S)
+
+    def wants_look(self, now: float) -> bool:
+        """Whether a sample is due beside those of each refresh."""
+        if now < self._last_look + _GAP_S:
+            return False
+        due = [t for t in self._looks if t <= now]
+        self._looks = [t for t in self._looks if t > now]
+        if due or now >= self._last_look + self._pause:
+            return True
+        if self._polls and now >= self._next_poll:
+            self._next_poll = now + _POLL_S
+            return self._host.oom_kill() != self._count
+        return False
+
+    @property
+    def _polls(self) -> bool:
+        return self._live and not self._logs.immediate
+
+    def _after(self, delays: Sequence[float]) -> None:
+        now = clock.monotonic()
+        self._looks = sorted({*self._looks, *(now + d for d in delays)})[:32]
+
+    def _told(self, path: str, what: str) -> None:
+        """The kernel told of a group: see who is in it while they live."""
+        known = {i[0] for i in self._watch.departures.alive}
+        procs = self._glimpse.look(path, self._watch.counters.directory(path), known)
+        self._watch.departures.glimpsed(procs)
+        self._held.add(procs)
+        self._after((0.0, *_AFTER_OOM_S) if what == OOM else (0.0,))
+
+    def _ended(self) -> None:
+        self._after((0.0,))
+
+    # -- each sample
+
+    def take(self, snapshot: Snapshot) -> list[OomEvent]:
+        """Remember a sample; return the events that are new or known better."""
+        self._last_look = snapshot.mono
+        total = snapshot.doomed.total if snapshot.doomed else None
+        badness = {}
+        for proc in snapshot.procs:
+            weight = snapshot.weights.get(proc[:2])
+            worth = None if weight is None else weigh_in(proc, weight, total)
+            if worth is not None:
+                badness[proc[:2]] = worth
+        now = clock.monotonic()
+        fired = {g: t for g, t in self._signals.fired.items() if now - t < 2.0}
+        evidence = Evidence(self._held.exits, self._logs.recent(snapshot.time), fired, badness)
+        events = self._watch.observe(snapshot.time, snapshot.procs, snapshot.quota, evidence)
+        events = [self._with_scene(e) for e in events]
+        self._remember(_Sample(snapshot, badness))
+        if self._live:
+            self._keep_watch(snapshot)
+        if events:
+            self._watch_groups()
+        if events or (self._watch.unsettled and not self._looks):
+            self._after(_AFTER_KILL_S if events else (0.2,))
+        return events
+
+    def _remember(self, sample: _Sample) -> None:
+        snapshot = sample.snapshot
+        self._count = snapshot.quota.host_oom_kill
+        self._samples.append(sample)
+        while self._samples[0].snapshot.time < snapshot.time - _KEPT_S:
+            self._samples.popleft()
+        binding = snapshot.quota.binding
+        if not self._points or snapshot.time - self._points[-1][0] >= 0.25:
+            self._points.append((snapshot.time, binding.usage if binding else None))
+        while self._points[0][0] < snapshot.time - _POINTS_S:
+            self._points.popleft()
+        self._pause = self._pause_after(snapshot)
+
+    def _pause_after(self, snapshot: Snapshot) -> float:
+        """How long until the next sample: the less headroom, the shorter."""
+        limit = snapshot.quota.binding
+        hard = None if limit is None or limit.hard is None else limit.hard
+        if limit is not None and hard is not None and hard >= limit.bytes * _NEAR:
+            return max(_NEAR_S, snapshot.took_s / _SHARE / 5)
+        return max(_CALM_S, snapshot.took_s / _SHARE)
+
+    def _keep_watch(self, snapshot: Snapshot) -> None:
+        mine = [p for p in snapshot.procs if p.rss and self._watch.concerns(p.cgroup or "/")]
+        self._held.hold(nlargest(_HELD, mine, key=_rss))
+        self._held.forget_old(snapshot.time)
+        self._watch_limits()
+
+    def _watch_groups(self) -> None:
+        """Watch our levels first, then as many other groups as there may be.
+
+        v1 tells in a group of its own OOMs and of those above, not of those below.
+        """
+        counters = self._watch.counters
+        if counters.version is None:
+            return
+        own = [lv.path for lv in counters.levels]
+        rest = [p for p in counters.groups if p not in own] if counters.version == 1 else []
+        self._signals.watch(counters.version, [(p, counters.directory(p)) for p in [*own, *rest]])
+
+    def _watch_limits(self) -> None:
+        counters = self._watch.counters
+        if counters.version == 1:
+            limited = [(lv.path, lv.limit) for lv in counters.levels if lv.limit is not None]
+            self._signals.watch_usage((p, counters.directory(p), n) for p, n in limited)
+
+    # -- scenes
+
+    def _with_scene(self, event: OomEvent) -> OomEvent:
+        """Add how things stood at the last sample in which every victim still lived."""
+        scene = self._scenes.get(event.id)
+        seen = [v.last_seen for v in event.victims if v.last_seen is not None]
+        if scene is None or (seen and scene.time > min(seen)):
+            scene = self._scene(min(seen, default=event.time))
+            if scene is None:
+                return event
+            self._scenes[event.id] = scene
+            for old in sorted(self._scenes)[:-_KEPT]:
+                del self._scenes[old]
+        return event._replace(scene=scene)
+
+    def _scene(self, before: float) -> Scene | None:
+        samples = [s for s in self._samples if s.snapshot.time <= before]
+        if not samples:
+            return None
+        sample = samples[-1]
+        s = sample.snapshot
+        rows = nlargest(_ROWS, s.procs, key=_rss)
+        return Scene(s.time, rows, s.count, s.quota, tuple(self._points), sample.badness)
