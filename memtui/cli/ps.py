@@ -12,11 +12,11 @@ from memtui.cli.common import OK, Failure, UsageError, check_root, put, terminal
 from memtui.kernel.errors import KernelError
 from memtui.kernel.roots import Roots
 from memtui.model import fields, query
-from memtui.model.quota import host_json
+from memtui.model.badness import Doomed, describe
 from memtui.model.snapshot import Proc, Quota
 from memtui.render import ansi, palette
 from memtui.render.quota import limit_words
-from memtui.render.rows import View, text_table
+from memtui.render.rows import DOOMED, View, text_table
 from memtui.render.spans import Line
 from memtui.services import census
 from memtui.services.quota import QuotaSource
@@ -54,19 +54,29 @@ def main(args: argparse.Namespace) -> int:
     found = found._replace(procs=query.sort(found.procs, order))
     shown = found._replace(procs=found.procs[: args.limit_rows])
     quota = QuotaSource(roots).read()
+    doomed = census.next_victim(roots, found, quota)
     if args.json:
-        put(json.dumps(census.as_json(roots, shown, host_json(quota.host))) + "\n")
+        put(json.dumps(census.as_json(roots, shown, quota, doomed)) + "\n")
     else:
-        _print(found, shown.procs, quota, order)
+        _print(found, shown.procs, quota, order, doomed)
     return OK
 
 
-def _print(found: census.Census, shown: list[Proc], quota: Quota, order: query.Order) -> None:
+def _print(
+    found: census.Census,
+    shown: list[Proc],
+    quota: Quota,
+    order: query.Order,
+    doomed: Doomed | None,
+) -> None:
     tty = sys.stdout is not None and sys.stdout.isatty()
     depth = ansi.depth(dict(os.environ)) if tty else ansi.NO_COLOR
     limit = quota.binding.bytes if quota.binding else None
-    view = View(limit, os.geteuid() if tty else None)
+    view = View(limit, os.geteuid() if tty else None, doomed=doomed.all if doomed else ())
     lines = text_table(shown, terminal_width() if tty else 400, view, order)
+    if doomed is not None:
+        words = describe(doomed, found.procs)
+        lines.append([(f"{DOOMED} whom the OOM killer would take now: {words}", "muted")])
     lines.append(_footer(found, shown, quota))
     if depth == ansi.NO_COLOR:
         text = "\n".join("".join(t for t, _ in line).rstrip() for line in lines)

@@ -81,6 +81,7 @@ def _looks(p: Palette) -> dict[str, Look]:
         "label": Look(p.foreground, p.surface),
         "tag": Look(p.warn, bold=True),
         "job": Look(p.calm, bold=True),
+        "doomed": Look(p.crit, bold=True),
         **{f"series{i}": Look(color, bold=True) for i, color in enumerate(p.series)},
     }
 

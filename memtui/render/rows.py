@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 from memtui.model.fields import FIELDS, Field
 from memtui.model.query import Order
-from memtui.model.snapshot import Proc
+from memtui.model.snapshot import Identity, Proc
 from memtui.render.spans import Line
 from memtui.text import cells, clip_left, elide, fit, show
 
 MIN_COMMAND = 18
+DOOMED = "†"
+"""Stands before the command of whom the OOM killer would take now."""
 
 
 class Column(NamedTuple):
@@ -27,6 +30,7 @@ class View(NamedTuple):
     limit: int | None = None  # bytes, of the limit that binds
     uid: int | None = None  # whose rows are not dimmed; None dims nobody
     shift: int = 0  # cells that command lines are scrolled to the left
+    doomed: Collection[Identity] = ()  # whom the OOM killer would take now
 
 
 def solve(width: int, fields: tuple[Field, ...] = FIELDS) -> tuple[Column, ...]:
@@ -84,9 +88,9 @@ def row(proc: Proc, columns: tuple[Column, ...], view: View, mark: str = "") -> 
     for column in columns:
         field = column.field
         if field.key == "command":
-            if mark == "job":
-                line.append(("▶ ", whole))
-            line += command(proc, column.width - 2 * (mark == "job"), whole, view.shift)
+            signs = [("▶ ", whole)] * (mark == "job")
+            signs += [(f"{DOOMED} ", "doomed")] * (proc.identity in view.doomed)
+            line += [*signs, *command(proc, column.width - 2 * len(signs), whole, view.shift)]
             continue
         text = field.text(proc, view.limit)
         role = whole or _number_role(field, text, proc, view)

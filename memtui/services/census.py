@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from typing import Any, NamedTuple
 
 from memtui.kernel import procfs
 from memtui.kernel.errors import KernelError
+from memtui.kernel.levels import at_or_below
 from memtui.kernel.roots import Roots
-from memtui.model.snapshot import Proc
+from memtui.model.badness import Doomed, Weight, level_of, total_of, weigh_in
+from memtui.model.quota import host_json
+from memtui.model.snapshot import Proc, Quota
 from memtui.services.sampler import open_processes
+from memtui.services.weights import Weigher
 from memtui.text import decode
 
 
@@ -22,9 +27,11 @@ class Detail(NamedTuple):
     swap: int | None = None
     peak_rss: int | None = None
     oom_score_adj: int | None = None
+    swapped: int | None = None  # as the OOM killer counts it: without shared memory
+    page_tables: int | None = None
 
 
-_NO_MEMORY = Detail(0, 0, 0, 0)
+_NO_MEMORY = Detail(0, 0, 0, 0, None, 0, 0)
 
 
 class Census(NamedTuple):
@@ -68,8 +75,11 @@ def detail(roots: Roots, proc: Proc) -> Detail:
         status = procfs.read_status_sizes(roots, proc.pid)
     with contextlib.suppress(KernelError):
         rollup = procfs.read_rollup(roots, proc.pid)
-    swap = rollup.swap if rollup.swap is not None else status.get("VmSwap")
-    return Detail(rollup.pss, rollup.uss, swap, status.get("VmHWM"), adj)
+    swapped, tables = status.get("VmSwap"), status.get("VmPTE")
+    if tables is not None:
+        tables += status.get("VmPMD", 0)  # before Linux 4.15
+    swap = swapped if rollup.swap is None else rollup.swap
+    return Detail(rollup.pss, rollup.uss, swap, status.get("VmHWM"), adj, swapped, tables)
 
 
 def proc_json(proc: Proc, more: Detail, boot_time: int | None) -> dict[str, Any]:
@@ -102,6 +112,39 @@ def proc_json(proc: Proc, more: Detail, boot_time: int | None) -> dict[str, Any]
     }
 
 
+def next_victim(roots: Roots, found: Census, quota: Quota) -> Doomed | None:
+    """Return whom the OOM killer would take now; None where there is no Linux procfs.
+
+    This process is left out: it is gone when the answer is read.
+    """
+    if not procfs.is_there(roots):
+        return None
+    us = os.getpid() if roots.live else None
+    return Weigher(roots).look([p for p in found.procs if p.pid != us], quota)[1]
+
+
+def _badness(proc: Proc, more: Detail, quota: Quota) -> int | None:
+    """How bad the OOM killer of the level that binds finds a process; None: it cannot take it."""
+    level = level_of(quota)
+    if level is not None and not (proc.cgroup and at_or_below(proc.cgroup, level.path)):
+        return None
+    if None in (more.swapped, more.page_tables):
+        return None
+    weight = Weight(more.oom_score_adj, more.swapped, more.page_tables)
+    return weigh_in(proc, weight, total_of(quota))
+
+
+def doomed_json(doomed: Doomed | None) -> dict[str, Any]:
+    """Return who would die, or in words why that is not known."""
+    if doomed is None:
+        return {"next_victim": None, "next_victim_unknown": None, "die_with_it": []}
+    return {
+        "next_victim": None if doomed.identity is None else doomed.identity[0],
+        "next_victim_unknown": doomed.reason or None,
+        "die_with_it": [pid for pid, _ in doomed.others],
+    }
+
+
 def totals_json(procs: list[Proc], details: list[Detail], unreadable: int = 0) -> dict[str, int]:
     """Return the sums over what is known, and how many processes, or their PSS, are not."""
     return {
@@ -125,7 +168,9 @@ def _portable(procs: list[Proc]) -> tuple[list[Detail], list[dict[str, Any]]]:
     return details, [r | portable.unknowns(p) for r, p in zip(rows, procs, strict=True)]
 
 
-def as_json(roots: Roots, shown: Census, host: dict[str, Any]) -> dict[str, Any]:
+def as_json(
+    roots: Roots, shown: Census, quota: Quota, doomed: Doomed | None = None
+) -> dict[str, Any]:
     """Return the document of `memtui ps --json` for the processes of `shown`, in their order."""
     procs = shown.procs
     if procfs.is_there(roots):
@@ -134,9 +179,12 @@ def as_json(roots: Roots, shown: Census, host: dict[str, Any]) -> dict[str, Any]
         rows = [proc_json(p, d, boot_time) for p, d in zip(procs, details, strict=True)]
     else:
         details, rows = _portable(procs)
+    for each, proc, more in zip(rows, procs, details, strict=True):
+        each["badness"] = _badness(proc, more, quota)
     return {
         "schema": "memtui.ps/1",
         "processes": rows,
+        **doomed_json(doomed),
         "totals": totals_json(procs, details, shown.unreadable),
-        "host": host,
+        "host": host_json(quota.host),
     }

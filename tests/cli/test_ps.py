@@ -45,6 +45,7 @@ KEYS = {
     "cgroup": str | None,
     "nice": int,
     "oom_score_adj": int | None,
+    "badness": int | None,
 }
 EVIL = b"a\xff\x1b[31m\n[/b]\xe4\xb8\xad"  # 15 bytes are a whole comm
 
@@ -71,7 +72,8 @@ def row(made: dict[str, Any], pid: int) -> dict[str, Any]:
 
 def test_the_document_is_what_is_promised() -> None:
     made = document()
-    assert made.keys() == {"schema", "processes", "totals", "host"}
+    doomed = {"next_victim", "next_victim_unknown", "die_with_it"}
+    assert made.keys() == {"schema", "processes", "totals", "host"} | doomed
     assert made["schema"] == "memtui.ps/1"
     assert made["host"].keys() == {"total", "available", "swap_total", "swap_free"}
     assert made["host"]["total"] == psutil.virtual_memory().total
@@ -81,6 +83,37 @@ def test_the_document_is_what_is_promised() -> None:
             assert isinstance(each[key], kind), (key, each[key])
         assert all(isinstance(word, str) for word in each["cmdline"])
         assert len(each["state"]) == 1
+
+
+def set_adj(process: subprocess.Popen[str], adj: int) -> None:
+    Path(f"/proc/{process.pid}/oom_score_adj").write_text(str(adj))
+
+
+def test_whom_the_oom_killer_would_take_is_named_and_marked() -> None:
+    with sleeper() as one, sleeper() as two:
+        set_adj(one, 1000)
+        set_adj(two, 990)
+        made = document()
+        if made["next_victim_unknown"]:
+            pytest.skip(f"not known here: {made['next_victim_unknown']}")
+        worst = [row(made, p.pid)["badness"] for p in (one, two)]
+        if None in worst:
+            pytest.skip("our processes are not where the limit binds")
+        assert made["next_victim"] == one.pid
+        assert worst == sorted(worst, reverse=True)
+        assert worst[0] == max(p["badness"] or 0 for p in made["processes"])
+        set_adj(two, 1000)
+        set_adj(one, 980)
+        marked = [line for line in ps().stdout.splitlines() if " † " in line]
+        assert [int(line.split()[0]) for line in marked] == [two.pid]
+
+
+def test_whom_nobody_takes_has_no_badness() -> None:
+    with subprocess.Popen(["/bin/true"]) as process:
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        made = document()
+        assert row(made, process.pid)["badness"] is None
+    assert not any(p["badness"] for p in made["processes"] if p["kernel_thread"])
 
 
 def test_totals_are_the_sums_of_what_is_known() -> None:
@@ -208,7 +241,8 @@ def test_only_the_first_rows(count: int) -> None:
     made = document("--limit-rows", str(count))
     assert len(made["processes"]) == made["totals"]["count"] == count
     lines = ps("--limit-rows", str(count)).stdout.splitlines()
-    assert len(lines) == count + 2
+    assert len(lines) == count + 3
+    assert lines[-2].startswith("† whom the OOM killer would take now: ")
     assert lines[-1].startswith(f"{count} of ")
 
 
@@ -306,7 +340,7 @@ def test_another_machine(tmp_path: Path) -> None:
         "virt": 1000 * page, "rss": 100 * page, "shr": 10 * page,
         "pss": 300 << 10, "uss": 35 << 10, "swap": 4 << 10, "peak_rss": 512 << 10,
         "cpu_time_s": 150 / ticks, "started": 1_700_000_000 + 200 / ticks,
-        "cgroup": "/user.slice", "nice": 0, "oom_score_adj": -17,
+        "cgroup": "/user.slice", "nice": 0, "oom_score_adj": -17, "badness": None,
     }  # fmt: skip
     assert [p["kernel_thread"] for p in made["processes"]] == [False, True, False]
     assert (made["totals"]["count"], made["totals"]["unreadable"]) == (3, 0)

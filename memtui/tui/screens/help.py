@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
 
 from textual.binding import Binding, BindingType
 
+from memtui.model.badness import describe
 from memtui.model.fields import FIELDS
+from memtui.render.rows import DOOMED
 from memtui.render.spans import Line
 from memtui.tui.screens.pages import Page
+
+if TYPE_CHECKING:
+    from memtui.tui.app import MemtuiApp
 
 _NAMES = {
     "question_mark": "?",
@@ -63,6 +69,7 @@ class HelpScreen(Page):
         out += [[(f"  {what:<22}", "accent"), (does, "")] for what, does in _MOUSE]
         out += [[], [("Columns", "bold")]]
         out += [[(f"  {f.title:<22}", "accent"), (f.help, "")] for f in FIELDS]
+        out += [[], [("Marks", "bold")], *self._marks()]
         out += [[], [("The quota bar", "bold")]]
         out += [
             [
@@ -84,3 +91,18 @@ class HelpScreen(Page):
             ],
         ]
         return out
+
+    def _marks(self) -> list[Line]:
+        """What stands before a command, and whom the second sign marks now."""
+        snapshot = cast("MemtuiApp", self.app).state.snapshot
+        doomed = snapshot.doomed
+        now = describe(doomed, snapshot.procs) if doomed else "nothing known yet"
+        return [
+            [("  ▶", "job"), ("  a command that memtui runs", "")],
+            [
+                (f"  {DOOMED}", "doomed"),
+                ("  the OOM killer would take this one if the limit were hit now: the most of", ""),
+            ],
+            [("     RES + swap + page tables + oom_score_adj thousandths of the limit", "")],
+            [(f"     now: {now}", "")],
+        ]
