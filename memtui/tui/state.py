@@ -35,7 +35,8 @@ class State:
     @property
     def view(self) -> View:
         """What rows depend on beside their process."""
-        return View(self.limit, self._uid)
+        doomed = self.snapshot.doomed
+        return View(self.limit, self._uid, doomed=doomed.all if doomed else ())
 
     @property
     def events(self) -> list[OomEvent]:
