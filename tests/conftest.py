@@ -33,10 +33,11 @@ def _needs(item: pytest.Item) -> list[str]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Call what depends on the kernel worth running in every world (`-m world`)."""
     for item in items:
-        if needs := _needs(item):
-            item.user_properties.append(("needs", " ".join(needs)))
+        needs = _needs(item)
         if needs and not item.get_closest_marker("one_world"):
             item.add_marker("world")
+        if needs or item.get_closest_marker("world"):
+            item.user_properties.append(("needs", " ".join(needs)))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.cgroups import MIB, Group, hog
+from tests.support.cgroups import MIB, Group
+from tests.support.programs import line
 from tests.support.trees import TREES, copy
 
 QUOTA = [sys.executable, "-m", "memtui", "quota"]
@@ -173,7 +174,7 @@ def test_inside_a_real_group(memory_group: Group) -> None:
 
 def test_a_kill_in_a_child_is_counted_for_the_group_with_the_limit(memory_group: Group) -> None:
     memory_group.set_limit(64 * MIB)
-    victim = memory_group.child("victim").python(hog(200), stdout=subprocess.DEVNULL)
+    victim = memory_group.child("victim").start(line("hog", mib=200, tell=0))
     assert victim.wait(timeout=30) == -9
     q = json.loads(in_group(memory_group.child("reader"), "--json"))
     assert (q["limit"]["bytes"], q["events"]["oom_kill"]) == (64 * MIB, 1)

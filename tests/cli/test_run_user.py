@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from tests.support.cgroups import Group, place
-from tests.support.limited import groups_of, hog, run_cli, start_cli
+from tests.support.limited import groups_of, hog, run_cli, start_cli, unshared
 
 RUN = ("--limit", "64M")
 SCOPE = ["systemd-run", "--user", "--scope", "--quiet", "-p", "Delegate=yes", "--"]
@@ -84,33 +83,30 @@ def test_a_group_that_can_be_made_and_not_entered_is_no_way() -> None:
     assert list(base.glob("memtui-*")) == []
 
 
-def as_root_in(*flags: str) -> list[str]:
-    """A prefix that runs a shell's words, then a command, in namespaces of their own."""
-    if os.geteuid() != 0 or not shutil.which("unshare"):
-        pytest.skip("needs root and unshare, for a namespace")
-    *flags_, words = flags
-    return ["unshare", *flags_, "sh", "-c", f'{words} && exec "$@"', "sh"]
-
-
+@pytest.mark.namespaces
 @pytest.mark.memory_v2
 def test_a_place_outside_of_our_cgroup_namespace_is_no_way(memory_group: Group) -> None:
-    reason = falls_back(as_root_in("--cgroup", "true"), MEMTUI_CGROUP_BASE=str(memory_group.dir))
+    reason = falls_back(unshared("--cgroup"), MEMTUI_CGROUP_BASE=str(memory_group.dir))
     assert "no process of ours can be moved into it" in reason
     assert "root can" not in reason, "we are"
     assert list(memory_group.dir.glob("memtui-*")) == []
 
 
+@pytest.mark.namespaces
 def test_a_read_only_mount_is_said_and_root_is_no_remedy(memory_group: Group) -> None:
     found = place()
     assert found is not None
-    prefix = as_root_in("--mount", f"mount -o remount,bind,ro {found.top}")
+    prefix = unshared("--mount", first=f"mount -o remount,bind,ro {found.top}")
     reason = falls_back(prefix)
     assert "is mounted read-only" in reason
     assert "mounted writable" in reason
     assert "root" not in reason
 
 
+@pytest.mark.namespaces
 def test_without_a_cgroup_file_system_there_is_an_rlimit(memory_group: Group) -> None:
     found = place()
     assert found is not None
-    assert "no memory cgroup hierarchy" in falls_back(as_root_in("-m", f"umount -l {found.top}"))
+    assert "no memory cgroup hierarchy" in falls_back(
+        unshared("--mount", first=f"umount -l {found.top}")
+    )

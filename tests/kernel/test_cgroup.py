@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,8 +14,9 @@ from memtui.kernel import cgroup1, cgroup2
 from memtui.kernel.cgroup import Events, HierarchyReader, Parts, read_hierarchy
 from memtui.kernel.oomcount import read_kills
 from memtui.kernel.roots import LIVE, Roots
-from tests.support.cgroups import MIB, Group, hog, memory_group_of
+from tests.support.cgroups import MIB, Group, memory_group_of
 from tests.support.procs import run_python
+from tests.support.programs import running
 from tests.support.trees import copy, tree
 
 
@@ -218,16 +218,12 @@ def test_a_real_group(memory_group: Group, reader: HierarchyReader) -> None:
 def test_usage_of_a_real_group_is_fresh(memory_group: Group, reader: HierarchyReader) -> None:
     memory_group.set_limit(128 * MIB)
     before = reader.read().levels[0].usage
-    child = memory_group.python(hog(20), stdout=subprocess.PIPE)
-    assert child.stdout is not None
-    assert child.stdout.readline() == b"ready\n"
-    assert child.stdout.readline() == b"holds 20\n"
-    level = reader.read().levels[0]
-    child.kill()
-    child.communicate()
+    with running("hog", memory_group, mib=20) as program:
+        held = program.wait_for("done")
+        level = reader.read().levels[0]
     assert before is not None
     assert level.usage is not None
-    assert level.usage > before + 20 * MIB
+    assert level.usage > before + held
     assert level.parts.anon is not None
     assert level.parts.anon >= 20 * MIB
 

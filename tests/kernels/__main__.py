@@ -103,6 +103,7 @@ def _complaints(outcomes: Sequence[Outcome], strict: bool) -> list[str]:
     if strict:
         gone = [o for o in outcomes if o.absent and o.world.must]
         found += [f"{o.world.name} must be there: {o.absent}" for o in gone]
+        found += [f"{o.world.name} has no {f}" for o in outcomes for f in o.missing]
         found += [f"ran in no world: {name}" for name in results.never_ran(outcomes)]
     return found
 

@@ -1,9 +1,10 @@
 """Run a command on a real kernel of another kind: cgroup v2 or v1, as root or as a user.
 
-User-mode-linux is an ordinary program: no root, no KVM. The guest sees this machine's files; what
-it writes goes to its own memory and vanishes with it, except below the directories that --write
-names. stdin is empty, stdout and stderr come out as they are, and the exit status is the
-command's: or 124 at the time limit, 125 where the guest could not be set up.
+User-mode-linux is an ordinary program: no root, no KVM. QEMU (--qemu) has more, and is slow. The
+guest sees this machine's files; what it writes goes to its own memory and vanishes with it, except
+below the directories that --write names. stdin is empty, stdout and stderr come out as they are,
+and the exit status is the command's: or 124 at the time limit, 125 where the guest could not be
+set up.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from pathlib import Path
 from types import FrameType
 from typing import NamedTuple, NoReturn
 
+from tests.kernels import qemu
+
 HERE = Path(__file__).resolve().parent
 BUSYBOX = "/bin/busybox"
 MODULES = Path("/usr/lib/uml/modules")
@@ -39,6 +42,8 @@ class Guest(NamedTuple):
     memory: str = "1G"
     timeout: float = 300.0
     write: tuple[str, ...] = ()  # directories of this machine
+    qemu: bool = False  # in place of user-mode-linux
+    swap: str = ""  # how much swap it has: a sparse file here
 
 
 class NotSetUp(Exception):
@@ -57,7 +62,9 @@ def overlay() -> Path | None:
 
 def missing(guest: Guest) -> str | None:
     """Say what is not installed here for such a guest, or None."""
-    if kernel() is None or overlay() is None:
+    if guest.qemu and (reason := qemu.missing()):
+        return reason
+    if not guest.qemu and (kernel() is None or overlay() is None):
         return "user-mode-linux is not installed"
     if not os.access(BUSYBOX, os.X_OK):
         return "busybox-static is not installed"
@@ -88,10 +95,12 @@ def _settings(guest: Guest, control: Path) -> dict[str, str]:
     return {
         "X": str(control),
         "HERE": str(HERE),
+        "QEMU": "1" if guest.qemu else "",
         "CGROUP": "1" if guest.v1 else "2",
         "GUEST_USER": guest.user,
         "SYSTEMD": "1" if guest.systemd else "",
         "LIMIT": str(int(guest.timeout) + 15),
+        "SWAP": "1" if guest.swap else "",
         "WRITE": "\n".join(os.path.realpath(d) for d in guest.write),
         "OPEN": "\n".join(sorted(closed_to_others(prefixes))),
         "DIRECTORY": os.getcwd(),
@@ -112,15 +121,23 @@ def _prepare(guest: Guest, argv: Sequence[str], control: Path) -> None:
     init = f'#!{BUSYBOX} sh\n. {shlex.quote(str(control / "conf"))}\n. "$HERE/init.sh"\n'
     (control / "init").write_text(init)
     (control / "init").chmod(0o755)
-    module = overlay()
-    assert module is not None
-    shutil.copy(module, control / "overlay.ko")
+    if guest.qemu:
+        qemu.write_overlay(control / "overlay.ko")
+    elif module := overlay():
+        shutil.copy(module, control / "overlay.ko")
+    if guest.swap:
+        with open(control / "swap", "wb") as disk:
+            disk.truncate(_bytes(guest.swap))
+
+
+def _bytes(size: str) -> int:
+    units = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+    return int(size[:-1]) * units[size[-1].upper()]
 
 
 def _room(memory: str) -> dict[str, str]:
     """Where the guest's memory is: a sparse file, that must fit (it would die of SIGBUS)."""
-    units = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
-    wanted = int(memory[:-1]) * units[memory[-1].upper()]
+    wanted = _bytes(memory)
     held = "/dev/shm"
     fits = os.path.isdir(held) and shutil.disk_usage(held).free >= wanted
     return {**os.environ, "TMPDIR": held if fits else tempfile.gettempdir()}
@@ -134,6 +151,7 @@ def _booted(guest: Guest, control: Path) -> Iterator[subprocess.Popen[bytes]]:
     line = [program, f"mem={guest.memory}", "root=none", "rootfstype=hostfs", "rootflags=/", "ro"]
     line += [f"init={control}/init", "con=null", "con0=null,fd:1", "ssl=null", "quiet"]
     line += [f"uml_dir={control}/uml", "umid=guest", "noreboot"]
+    line += [f"ubd0={control}/swap"] if guest.swap else []
     with open(control / "console", "wb") as console:
         process = subprocess.Popen(
             line,
@@ -149,6 +167,12 @@ def _booted(guest: Guest, control: Path) -> Iterator[subprocess.Popen[bytes]]:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+def _machine(
+    guest: Guest, control: Path
+) -> contextlib.AbstractContextManager[subprocess.Popen[bytes]]:
+    return qemu.booted(guest.memory, control) if guest.qemu else _booted(guest, control)
 
 
 class _Pump:
@@ -197,7 +221,7 @@ def run(guest: Guest, argv: Sequence[str]) -> int:
         _prepare(guest, argv, control)
         pumps = [_Pump(control / "out", 1), _Pump(control / "err", 2)]
         try:
-            with _booted(guest, control) as process:
+            with _machine(guest, control) as process:
                 in_time = _wait(process, pumps, time.monotonic() + guest.timeout)
         finally:
             for pump in pumps:
@@ -207,10 +231,12 @@ def run(guest: Guest, argv: Sequence[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.kernels.boot", description=__doc__)
+    parser.add_argument("--qemu", action="store_true", help="QEMU in place of user-mode-linux")
     parser.add_argument("--v1", action="store_true", help="cgroup v1 (memory) in place of v2")
     parser.add_argument("--user", default="", help="run as this user, in a delegated subtree")
     parser.add_argument("--systemd", action="store_true", help="systemd as PID 1")
     parser.add_argument("--memory", default="1G", help="memory of the guest (%(default)s)")
+    parser.add_argument("--swap", default="", help="swap of the guest (none; not with --qemu)")
     parser.add_argument("--timeout", type=float, default=300.0, help="seconds (%(default)s)")
     parser.add_argument("--write", action="append", default=[], help="a directory to write to")
     parser.add_argument("command", nargs="+", metavar="-- COMMAND")
@@ -227,12 +253,14 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, _end)
     guest = Guest(
+        qemu=asked.qemu,
         v1=asked.v1,
         user=asked.user,
         systemd=asked.systemd,
         memory=asked.memory,
         timeout=asked.timeout,
         write=tuple(asked.write),
+        swap=asked.swap,
     )
     try:
         return run(guest, asked.command)

@@ -1,7 +1,7 @@
 # The guest's PID 1, read by busybox's shell: first with this machine's root directory as /, then,
 # after an overlay in memory has taken its place, by world.sh.
-# From conf: X (the control directory), HERE, CGROUP, GUEST_USER, SYSTEMD, LIMIT, WRITE, OPEN,
-# DIRECTORY.
+# From conf: X (the control directory), HERE, QEMU, CGROUP, GUEST_USER, SYSTEMD, LIMIT, SWAP, WRITE,
+# OPEN, DIRECTORY.
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
 fail() {
@@ -13,11 +13,16 @@ fail() {
     while :; do sleep 1; done
 }
 
+# from_here DIRECTORY PLACE: a directory of this machine, which may be written to.
+from_here() {
+    if [ -n "$QEMU" ]; then mount -n -o bind "$1" "$2"; else mount -n -t hostfs -o "$1" none "$2"; fi
+}
+
 # Busybox finds itself by /proc/self/exe: until /proc is the guest's own, by its full name.
 /bin/busybox mount -n -t proc -o nosuid,nodev,noexec proc /proc || exit 1
 mount -n -t tmpfs -o mode=755 tmpfs /mnt || fail "no tmpfs"
 mkdir /mnt/control /mnt/upper /mnt/work /mnt/root
-mount -n -t hostfs -o "$X" none /mnt/control || fail "no control directory"
+from_here "$X" /mnt/control || fail "no control directory"
 grep -q overlay /proc/filesystems || insmod /mnt/control/overlay.ko || fail "overlay.ko"
 mount -n -t overlay -o lowerdir=/,upperdir=/mnt/upper,workdir=/mnt/work overlay /mnt/root ||
     fail "no overlay"
@@ -33,7 +38,7 @@ mount -n -t proc -o nosuid,nodev,noexec proc proc &&
 [ -e dev/fd ] || { ln -s /proc/self/fd dev/fd; ln -s fd/0 dev/stdin; ln -s fd/1 dev/stdout; ln -s fd/2 dev/stderr; }
 mkdir run/guest && mount -n -o move /mnt/control run/guest || fail "the control directory stays"
 echo "$WRITE" | while IFS= read -r dir; do
-    [ -z "$dir" ] || { mkdir -p ".$dir" && mount -n -t hostfs -o "$dir" none ".$dir"; } || exit 1
+    [ -z "$dir" ] || { mkdir -p ".$dir" && from_here "$dir" ".$dir"; } || exit 1
 done || fail "a directory to write to"
 pivot_root . mnt || fail "pivot_root"
 exec chroot . /bin/busybox sh -c '. /run/guest/conf; . "$HERE/world.sh"' </dev/null

@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 NOBODY = 65534
 LIMIT_S = 400
 USER = "tester"
+SWAP = "256M"
 
 
 class World(NamedTuple):
@@ -25,6 +26,7 @@ class World(NamedTuple):
     guest: Guest | None = None  # None: this machine
     user: bool = False  # on this machine: as an ordinary user
     must: bool = True  # be there where root runs all of it
+    has: tuple[str, ...] = ()  # features that cannot be missing there
 
     def missing(self) -> str | None:
         """Say why the suite cannot run there, or None."""
@@ -37,16 +39,33 @@ class World(NamedTuple):
 
 WORLDS = (
     World("host-root", "this machine as root"),
-    World("host-user", "this machine as an ordinary user", user=True),
-    World("v2-root", "cgroup v2 as root", Guest(timeout=LIMIT_S)),
-    World("v2-user", "cgroup v2, a delegated subtree", Guest(user=USER, timeout=LIMIT_S)),
+    World("host-user", "this machine as an ordinary user", user=True, has=("unprivileged",)),
+    World(
+        "v2-root",
+        "cgroup v2 as root, with swap",
+        Guest(timeout=LIMIT_S, swap=SWAP),
+        has=("memory_v2", "swap", "kmsg", "namespaces"),
+    ),
+    World(
+        "v2-user",
+        "cgroup v2, a delegated subtree",
+        Guest(user=USER, timeout=LIMIT_S),
+        has=("memory_v2", "delegated", "unprivileged"),
+    ),
     World(
         "v2-systemd",
         "cgroup v2, a login session under systemd",
         Guest(user=USER, systemd=True, timeout=LIMIT_S),
+        has=("systemd_user", "unprivileged"),
     ),
     # Debian's user-mode-linux 6.1 has it, later ones have not.
-    World("v1-root", "cgroup v1 as root", Guest(v1=True, timeout=LIMIT_S), must=False),
+    World(
+        "v1-root",
+        "cgroup v1 as root, with swap",
+        Guest(v1=True, timeout=LIMIT_S, swap=SWAP),
+        must=False,
+        has=("memory_v1", "swap", "kmsg", "namespaces"),
+    ),
 )
 
 
@@ -92,6 +111,7 @@ def _booted(guest: Guest, write: Path) -> list[str]:
     line = [sys.executable, "-m", "tests.kernels.boot", f"--timeout={guest.timeout}"]
     line += [f"--memory={guest.memory}", f"--write={write}"]
     line += [*(["--v1"] if guest.v1 else []), *(["--systemd"] if guest.systemd else [])]
+    line += [f"--swap={guest.swap}"] if guest.swap else []
     return [*line, *([f"--user={guest.user}"] if guest.user else []), "--"]
 
 

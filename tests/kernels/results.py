@@ -20,6 +20,7 @@ class Case(NamedTuple):
     name: str
     outcome: str
     needs: tuple[str, ...]
+    everywhere: bool = True  # meant for all worlds
 
 
 class Outcome(NamedTuple):
@@ -31,6 +32,11 @@ class Outcome(NamedTuple):
     broken: str = ""  # why it is there and has no results, or more than failed tests
     features: tuple[str, ...] = ()
     cases: tuple[Case, ...] = ()
+
+    @property
+    def missing(self) -> list[str]:
+        """Features that it must have and has not."""
+        return [f for f in self.world.has if self.cases and f not in self.features]
 
     @property
     def ok(self) -> bool:
@@ -51,7 +57,8 @@ def _outcome(case: ElementTree.Element) -> str:
 
 def _case(case: ElementTree.Element) -> Case:
     name = f"{case.get('classname')}::{case.get('name')}"
-    return Case(name, _outcome(case), tuple(_properties(case).get("needs", "").split()))
+    needs = _properties(case).get("needs")
+    return Case(name, _outcome(case), tuple((needs or "").split()), needs is not None)
 
 
 def read(world: World, file: Path, seconds: float) -> Outcome:
@@ -76,8 +83,8 @@ def merge(files: Iterable[tuple[World, Path]], to: Path) -> None:
 
 
 def never_ran(outcomes: Sequence[Outcome]) -> list[str]:
-    """Tests that declare what they need, and were skipped wherever they were met."""
-    met = {c.name for o in outcomes for c in o.cases if c.needs}
+    """Tests that are meant for all worlds, and were skipped wherever they were met."""
+    met = {c.name for o in outcomes for c in o.cases if c.everywhere}
     return sorted(met - {c.name for o in outcomes for c in o.cases if c.outcome != SKIPPED})
 
 
@@ -85,8 +92,7 @@ def _cell(outcome: Outcome, feature: str) -> str:
     if feature not in outcome.features:
         return "-"
     counts = Counter(c.outcome for c in outcome.cases if feature in c.needs)
-    failed = f", {counts[FAILED]} failed" if counts[FAILED] else ""
-    return f"{counts[PASSED]}{failed}" if counts else "yes"
+    return f"{counts[PASSED]}/{counts[FAILED]}" if counts else "yes"
 
 
 def _row(outcome: Outcome) -> list[str]:
@@ -100,11 +106,12 @@ def _row(outcome: Outcome) -> list[str]:
 
 
 def table(outcomes: Sequence[Outcome]) -> str:
-    """Worlds by features: how many tests of it passed there, `-` where it is not there."""
+    """Worlds by features: how many of the tests that need it passed and failed there."""
     head = ["world", *FEATURES, PASSED, FAILED, SKIPPED, "seconds"]
     rows = [_row(o) for o in outcomes]
     whole = [head, *(r for r in rows if len(r) == len(head))]
     widths = [max(len(r[i]) for r in whole) for i in range(len(head))]
     widths[0] = max(len(r[0]) for r in [head, *rows])
     lines = ["  ".join(c.ljust(w) for c, w in zip(r, widths, strict=False)) for r in [head, *rows]]
-    return "\n".join(line.rstrip() for line in lines)
+    key = "N/M: of the tests that need it N passed, M failed; yes: no test needs it; -: not there"
+    return "\n".join([*(line.rstrip() for line in lines), key])

@@ -45,6 +45,14 @@ def test_a_user_has_a_subtree_and_is_no_root(tmp_path: Path) -> None:
     assert "Permission denied" in done.stderr
 
 
+def test_it_has_the_swap_that_is_asked_for(tmp_path: Path) -> None:
+    done = guest("--swap=64M", "--", "cat", "/proc/swaps", to=tmp_path)
+    name, kind, size, used, _ = done.stdout.splitlines()[1].split()
+    assert (name, kind, used) == ("/dev/ubda", "partition", "0")
+    assert 63 << 10 < int(size) <= 64 << 10
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_time_limit_ends_it_without_a_trace(tmp_path: Path) -> None:
     done = guest("--timeout=4", "--", "sh", "-c", "echo begun; sleep 60", to=tmp_path)
     assert (done.returncode, done.stdout) == (boot.TIMED_OUT, "begun\n")

@@ -32,6 +32,7 @@ umount -l /mnt
 ip link set lo up
 hostname guest
 chmod 1777 /tmp
+[ -z "$SWAP" ] || { mkswap /dev/ubda >/dev/null && swapon /dev/ubda; } || fail "no swap"
 echo "$OPEN" | while IFS= read -r dir; do [ -z "$dir" ] || chmod a+rx "$dir"; done
 if [ -n "$GUEST_USER" ] && ! id -u "$GUEST_USER" >/dev/null 2>&1; then
     echo "$GUEST_USER:x:1717:1717::/home/$GUEST_USER:/bin/sh" >>/etc/passwd

@@ -22,10 +22,11 @@ from memtui.kernel import procfs
 from memtui.kernel.roots import LIVE, Roots
 from memtui.services.capture import MARKER, write_tar
 from memtui.services.sampler import Sampler
-from tests.support.cgroups import MIB, Group, hog
+from tests.support.cgroups import MIB, Group
 from tests.support.doctor import DOCTOR, ask, capture, doctor, unpack
 from tests.support.limited import MEMTUI, as_nobody
 from tests.support.procs import sleeper
+from tests.support.programs import line
 from tests.support.trees import TREES
 
 TOUCH = "held = bytearray(24 << 20); held[::4096] = b'x' * len(held[::4096])"
@@ -66,7 +67,7 @@ def near(a: dict[str, Any], b: dict[str, Any], slack: int) -> bool:
 def test_the_quota_comes_back_as_it_was(memory_group: Group, tmp_path: Path) -> None:
     memory_group.set_limit(256 * MIB)
     inner = memory_group.child("in ner")
-    assert inner.python(hog(512)).wait(timeout=60) == -9
+    assert inner.start(line("hog", mib=512, tell=0)).wait(timeout=60) == -9
     file = tmp_path / "x.tar.gz"
     with inner.python("import time; " + TOUCH + "; time.sleep(60)") as child:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import signal
 import sys
 import threading
@@ -22,7 +23,7 @@ from memtui.services.launch import NotStarted
 from memtui.services.limits import Unavailable
 from memtui.services.output import KEPT, plain_line
 from tests.support.cgroups import MIB, Group
-from tests.support.limited import HOG
+from tests.support.limited import hog
 
 Start = Callable[..., Job]
 
@@ -123,7 +124,7 @@ def test_under_an_rlimit_usage_and_peak_are_of_the_largest_process(method: str) 
 
 
 def test_hog_ends_at_its_limit(start: Start) -> None:
-    job = start(f'exec "{sys.executable}" -S -c "{HOG}"', 64 * MIB)
+    job = start(shlex.join(["exec", *hog()]), 64 * MIB)
     result = wait(job)
     assert "64.0 MiB" in result.verdict.text
     if job.method == "cgroup":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import time
 from pathlib import Path
 
@@ -16,8 +15,9 @@ from memtui.model.victims import OomEvent, describe
 from memtui.services.oomwatch import OomWatch
 from memtui.services.quota import QuotaSource
 from memtui.services.sampler import Processes
-from tests.support.cgroups import MIB, Group, hog
+from tests.support.cgroups import MIB, Group
 from tests.support.made import proc
+from tests.support.programs import running
 from tests.support.trees import copy
 
 V1 = "sys/fs/cgroup/memory"
@@ -287,17 +287,11 @@ def _ticks(watch: OomWatch, source: QuotaSource, group: str) -> list[OomEvent]:
 def _kill_in(group: Group, around: Group) -> list[OomEvent]:
     source, watch = QuotaSource(LIVE, around.cgroup), OomWatch(LIVE, around.cgroup)
     assert [e for e in watch.start() if e.cgroup == group.cgroup] == []
-    child = group.python(hog(200, pause=0.03), stdout=subprocess.PIPE)
-    try:
-        assert child.stdout is not None
-        assert child.stdout.readline() == b"ready\n"
+    with running("hog", group, mib=200, pause=0.03) as child:
         told = _ticks(watch, source, group.cgroup)
-        assert child.wait(timeout=20) == -9
-        assert all(v.pid == child.pid for e in told for v in e.victims)
-    finally:
-        child.kill()
-        child.communicate()
-        source.close()
+        assert child.ended() == -9
+    source.close()
+    assert all(v.pid == child.pid for e in told for v in e.victims)
     return told
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import time
 
 import pytest
@@ -13,7 +12,8 @@ from memtui.model.victims import OomEvent
 from memtui.services.oomwatch import OomWatch
 from memtui.services.quota import QuotaSource
 from memtui.services.sampler import Processes
-from tests.support.cgroups import MIB, Group, hog
+from tests.support.cgroups import MIB, Group
+from tests.support.programs import line, running
 
 pytestmark = pytest.mark.memory_v2
 
@@ -43,12 +43,9 @@ def test_the_parent_s_limit_kills_in_the_child(v2: Group) -> None:
     inner = Group(v2.dir / "inner")
     source, watch = QuotaSource(LIVE, inner.cgroup), OomWatch(LIVE, inner.cgroup)
     watch.start()
-    child = inner.python(hog(200, pause=0.03), stdout=subprocess.PIPE)
-    assert child.stdout is not None
-    assert child.stdout.readline() == b"ready\n"
-    told = [e for e in _watch(watch, source, 20) if e.cgroup == inner.cgroup]
-    child.communicate(timeout=30)
-    assert child.returncode == -9
+    with running("hog", inner, mib=200, pause=0.03) as child:
+        told = [e for e in _watch(watch, source, 20) if e.cgroup == inner.cgroup]
+        assert child.ended() == -9
     assert told[-1].scope == "cgroup"
     assert [v.pid for v in told[-1].victims] == [child.pid]
     quota = source.read()
@@ -63,7 +60,7 @@ def test_kills_in_a_removed_group_are_remembered_by_the_one_above(v2: Group) -> 
     inner = Group(v2.dir / "inner")
     source, watch = QuotaSource(LIVE, v2.cgroup), OomWatch(LIVE, v2.cgroup)
     watch.start()
-    child = inner.python(hog(200), stdout=subprocess.DEVNULL)
+    child = inner.start(line("hog", mib=200, tell=0))
     assert child.wait(timeout=30) == -9
     os.rmdir(inner.dir)
     told = _watch(watch, source, 2)

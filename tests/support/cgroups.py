@@ -96,12 +96,12 @@ class Group:
             group.set_limit(limit)
         return group
 
-    def set_limit(self, limit: int) -> None:
-        """Limit memory, and memory and swap together."""
+    def set_limit(self, limit: int, swap: int = 0) -> None:
+        """Limit memory, and how much more may be in swap."""
         self.limit_file.write_text(str(limit))
-        swap = ("memory.swap.max", "0") if self.version == 2 else _memsw(limit)
+        name = "memory.swap.max" if self.version == 2 else "memory.memsw.limit_in_bytes"
         with contextlib.suppress(OSError):  # no swap accounting
-            (self.dir / swap[0]).write_text(swap[1])
+            (self.dir / name).write_text(str(swap if self.version == 2 else limit + swap))
 
     def read(self, name: str) -> str:
         return (self.dir / name).read_text()
@@ -136,10 +136,6 @@ class Group:
                 time.sleep(0.01)
 
 
-def _memsw(limit: int) -> tuple[str, str]:
-    return "memory.memsw.limit_in_bytes", str(limit)
-
-
 @contextlib.contextmanager
 def memory_group_of(
     version: int | None = None, limit: int | None = None, name: str = NAME
@@ -164,22 +160,3 @@ def v1_group(limit: int | None = None, name: str = NAME) -> Iterator[Group]:
     """A fresh v1 memory cgroup; skips where none can be made."""
     with memory_group_of(1, limit, name) as group:
         yield group
-
-
-HOG = """
-import sys, time
-print("ready", flush=True)
-held = []
-for _ in range({mib}):
-    held.append(bytearray(1 << 20))
-    for i in range(0, 1 << 20, 4096):
-        held[-1][i] = 1
-    time.sleep({pause})
-print("holds", len(held), flush=True)
-time.sleep({linger})
-"""
-
-
-def hog(mib: int, pause: float = 0.0, linger: float = 30.0) -> str:
-    """Python code that touches `mib` MiB, then lingers; it ends by itself within a minute."""
-    return HOG.format(mib=mib, pause=pause, linger=linger)

@@ -11,15 +11,15 @@ from collections.abc import Sequence
 import pytest
 
 from tests.support.cgroups import Group, place
+from tests.support.programs import line
 
 MEMTUI = [sys.executable, "-m", "memtui"]
 NOBODY = 65534
-HOG = "held = [b'x' * (1 << 20) for _ in range(200)]; print('holds')"
 
 
 def hog() -> list[str]:
-    """A command that wants 200 MiB at once, one by one."""
-    return [sys.executable, "-S", "-c", HOG]
+    """A command that wants 200 MiB, and says `done` where it has them."""
+    return line("hog", mib=200, tell=0)
 
 
 def environment(base: Group | None = None) -> dict[str, str]:
@@ -74,3 +74,11 @@ def as_nobody() -> list[str]:
     ids = [f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
     caps = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
     return ["setpriv", *ids, *caps, "--"]
+
+
+def unshared(*flags: str, first: str = ":") -> list[str]:
+    """A prefix that runs a command in new namespaces (`flags` of unshare), after the words `first`.
+
+    For tests that need `namespaces`.
+    """
+    return ["unshare", *flags, "sh", "-c", f'{first} && exec "$@"', "sh"]

@@ -13,6 +13,7 @@ import struct
 import subprocess
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import NamedTuple
 
 from tests.support import cgroups
@@ -67,6 +68,25 @@ def _tells_exit() -> bool:
     return bool(answer[0] & _PIDFD_INFO_EXIT)
 
 
+def _reads(path: str) -> bool:
+    """Whether there is something to be read: with PSI off the file is there, and refuses."""
+    try:
+        return bool(Path(path).read_bytes())
+    except OSError:
+        return False
+
+
+def _has_swap() -> bool:
+    return len(Path("/proc/swaps").read_text().splitlines()) > 1
+
+
+def _makes_namespaces() -> bool:
+    line = ["unshare", "--mount", "--cgroup", "true"]
+    if not is_root() or not shutil.which(line[0]):
+        return False
+    return subprocess.run(line, stderr=subprocess.DEVNULL).returncode == 0
+
+
 FEATURES = {
     "memory_v1": Feature(
         "groups of ours on cgroup v1, whose memory controller is there", lambda: cgroups.missing(1)
@@ -81,9 +101,14 @@ FEATURES = {
     "systemd_user": Feature(
         "a user manager of systemd's", _unless(_has_user_manager, "no systemd user manager")
     ),
+    "swap": Feature("swap", _unless(_has_swap, "this machine has no swap")),
+    "namespaces": Feature(
+        "root, for namespaces of our own",
+        _unless(_makes_namespaces, "no mount and cgroup namespaces can be made"),
+    ),
     "psi": Feature(
         "pressure stall information",
-        _unless(lambda: _opens("/proc/pressure/memory"), "no pressure stall information"),
+        _unless(lambda: _reads("/proc/pressure/memory"), "no pressure stall information"),
     ),
     "kmsg": Feature(
         "the right to read the kernel log",

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import subprocess
 
-from tests.support.cgroups import MIB, Group, hog
+from tests.support.cgroups import MIB, Group
 from tests.support.procs import until
+from tests.support.programs import line
 from tests.support.terminal import Terminal
 from tests.tui.children import KILL, ended_by
 from tests.tui.reading import on_main, point_at, start
@@ -21,7 +22,7 @@ def watch(group: Group) -> Terminal:
 
 def slow_hog(group: Group, mib: int) -> subprocess.Popen[bytes]:
     """A process in the group that takes `mib` MiB in a second or two, seen by several samples."""
-    return group.python(hog(mib, 0.02), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return group.start(line("hog", mib=mib, pause=0.02), stdout=subprocess.DEVNULL)
 
 
 def test_bar_shows_the_group_s_limit_and_what_fills_it(memory_group: Group) -> None:

@@ -61,7 +61,7 @@ def test_hog_is_killed_at_its_limit_and_told(
     term.wait_for(re.compile(r"killed( at the|: it reached its) limit of 64\.0 ?M"))
     term.wait_for(on_main)
     until(lambda: groups(memory_group) == [])
-    assert "holds" not in term.text()
+    assert "done" not in term.text()
 
 
 @pytest.mark.one_world
