@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from memtui.model.snapshot import Identity, Proc
-from memtui.model.victims import LOG, NONE, STATUS, VANISHED, Departed, OomEvent, Victim
+from memtui.model.victims import LOG, NONE, STATUS, VANISHED, Departed, OomEvent, Victim, victim_of
 from memtui.text import decode, safe
 
 _OTHERS = 8  # listed at most
@@ -79,18 +79,11 @@ def find_logged(
 def _from_log(kill: Logged, gone: Departed | None) -> Victim:
     if gone is not None:
         rss = gone.proc.rss if kill.rss is None else kill.rss
-        return _victim(gone, LOG)._replace(rss=rss, adj=kill.adj)
+        return victim_of(gone, LOG)._replace(rss=rss, adj=kill.adj)
     name = safe(decode(kill.comm))
     user = "?" if kill.uid is None else str(kill.uid)
     return Victim(kill.pid, None, name, name, user, kill.rss, None, LOG, None, kill.adj,
                   kill.task_memcg)  # fmt: skip
-
-
-def _victim(gone: Departed, evidence: str) -> Victim:
-    p = gone.proc
-    return Victim(
-        p.pid, p.start, p.name, p.command, p.user, p.rss, gone.last_seen, evidence, cgroup=p.cgroup
-    )
 
 
 def _by_status(
@@ -101,10 +94,10 @@ def _by_status(
     nine = [d for d in possible if killed_by_9(d.status)]
     rest = [d for d in possible if d.status is None]
     if event.group_kill:
-        return [_victim(d, STATUS) for d in nine] + [_victim(d, VANISHED) for d in rest]
+        return [victim_of(d, STATUS) for d in nine] + [victim_of(d, VANISHED) for d in rest]
     sure = [d for d in nine if len(nine) <= left and d.weight >= heaviest * _CLOSE]
-    named = [_victim(d, STATUS) for d in sure]
-    named += [_victim(d, VANISHED) for d in [*nine, *rest] if d not in sure]
+    named = [victim_of(d, STATUS) for d in sure]
+    named += [victim_of(d, VANISHED) for d in [*nine, *rest] if d not in sure]
     return named[:left]
 
 
@@ -135,7 +128,7 @@ def attribute(
     others = [d for d in free if d.proc[:2] not in named][:_OTHERS]
     return _explained(event, logged)._replace(
         victims=victims,
-        others=tuple(_victim(d, VANISHED) for d in others),
+        others=tuple(victim_of(d, VANISHED) for d in others),
         evidence=max((v.evidence for v in victims), key=_ORDER.index, default=NONE),
     )
 

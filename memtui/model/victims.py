@@ -120,6 +120,14 @@ def candidates(
     return [r[3] for r in ranked]
 
 
+def victim_of(gone: Departed, evidence: str) -> Victim:
+    """Return a process that ended as a victim."""
+    p = gone.proc
+    return Victim(
+        p.pid, p.start, p.name, p.command, p.user, p.rss, gone.last_seen, evidence, cgroup=p.cgroup
+    )
+
+
 def identities(victims: Iterable[Victim]) -> set[Identity]:
     """Return (pid, start) of each that was seen alive."""
     return {(v.pid, v.start) for v in victims if v.start is not None}

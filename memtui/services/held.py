@@ -20,6 +20,7 @@ from memtui.model.snapshot import Identity, Proc
 from memtui.services.departures import Exit
 from memtui.services.waker import Waker
 
+_ADDED_S = 10.0
 _REAPED_S = 10.0  # how long the parent may take until we no longer wait for the status
 
 
@@ -32,19 +33,23 @@ class Held:
         self._waker = waker
         self._ended = ended
         self._fds: dict[Identity, int] = {}
+        self._added: dict[Identity, float] = {}  # monotonic seconds
         self.exits: dict[Identity, Exit] = {}
 
     def hold(self, procs: Iterable[Proc]) -> None:
-        """Hold these processes, and none other that lives."""
-        wanted = {p[:2] for p in procs}
+        """Hold these processes; let go of others that live, unless they were added just now."""
+        oldest = time.monotonic() - _ADDED_S
+        self._added = {i: t for i, t in self._added.items() if t >= oldest}
+        wanted = {*(p[:2] for p in procs), *self._added}
         for identity in [i for i in self._fds if i not in wanted and i not in self.exits]:
             self._release(identity)
         for identity in wanted - self._fds.keys() - self.exits.keys():
             self._open(identity)
 
     def add(self, procs: Iterable[Proc]) -> None:
-        """Hold these processes, too."""
+        """Hold these processes for some seconds, too."""
         for proc in procs:
+            self._added[proc[:2]] = time.monotonic()
             if proc[:2] not in self._fds and proc[:2] not in self.exits:
                 self._open(proc[:2])
 

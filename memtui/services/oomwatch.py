@@ -14,6 +14,7 @@ from memtui.model.snapshot import Identity, Proc, Quota
 from memtui.model.victims import SURE, Departed, OomEvent, candidates, identities
 from memtui.services.departures import Departures, Exit
 from memtui.services.oomcounters import Cause, OomCounters, Rise
+from memtui.services.sigkills import BIG, OtherKiller, Sigkills, sigkill_event
 
 WINDOW_S = 5.0
 """How long after its counter a victim may vanish, and how long kills in a group are one event."""
@@ -29,6 +30,7 @@ class Evidence(NamedTuple):
     logged: Sequence[Logged] = ()  # the kernel log's records of the last seconds
     fired: Mapping[str, float] = {}  # groups in which the kernel told of an OOM just now
     badness: Mapping[Identity, int] = {}  # bytes, at the last sample
+    killers: Sequence[OtherKiller] = ()  # what programs said that kill for memory's sake
 
 
 NO_EVIDENCE = Evidence()
@@ -51,6 +53,7 @@ class OomWatch:
         """Watch all cgroups that are visible; those around `cgroup` (or ours) concern us."""
         self.counters = OomCounters(roots, cgroup)
         self.departures = Departures(roots)
+        self.sigkills = Sigkills()
         self._open: list[_Open] = []
         self._taken: set[Identity] = set()  # victims of events that are closed
         self._claimed: set[int] = set()  # records of the log, by id()
@@ -85,6 +88,7 @@ class OomWatch:
             if self._name(held, _is_over(held, time)):
                 changed.setdefault(held.event.id)
         told = [h.event for h in self._open if h.event.id in changed]
+        told += self._killed_otherwise(time, quota, evidence.killers)
         self._close(time, evidence.logged)
         return told
 
@@ -187,6 +191,20 @@ class OomWatch:
         changed = event != held.event
         held.event = event
         return changed
+
+    def _killed_otherwise(
+        self, time: float, quota: Quota, killers: Sequence[OtherKiller]
+    ) -> list[OomEvent]:
+        """Events of big processes of ours that SIGKILL ended, but no OOM killer."""
+        limit = quota.binding.bytes // 20 if quota.binding else BIG
+        named = self._taken.union(*(identities(o.event.victims) for o in self._open))
+        if any(len(o.event.victims) < o.event.count for o in self._open):
+            return []  # they may yet be named
+        departed = [d for d in self.departures.departed if self.concerns(d.proc.cgroup)]
+        return [
+            sigkill_event(self._event(d.proc.cgroup, 1, d.missed), d, killers, d.proc.cgroup)
+            for d in self.sigkills.find(time, departed, named, min(BIG, limit))
+        ]
 
     def _heaviest(self, cgroup: str | None) -> int:
         """The highest badness of who lives in that very group."""

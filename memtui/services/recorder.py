@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from heapq import nlargest
 from operator import attrgetter
 
+from memtui.kernel.levels import at_or_below
 from memtui.kernel.meminfo import HostReader
 from memtui.kernel.oomnotify import OOM
 from memtui.kernel.roots import Roots
@@ -122,11 +123,13 @@ class Recorder:
         self._looks = sorted({*self._looks, *(now + d for d in delays)})[:32]
 
     def _told(self, path: str, what: str) -> None:
-        """The kernel told of a group: see who is in it while they live."""
-        known = {i[0] for i in self._watch.departures.alive}
+        """The kernel told of a group: see who is in it while they live, and hold the biggest."""
+        alive = self._watch.departures.alive
+        known = {i[0] for i in alive}
         procs = self._glimpse.look(path, self._watch.counters.directory(path), known)
         self._watch.departures.glimpsed(procs)
-        self._held.add(procs)
+        inside = (p for p in alive.values() if p.cgroup and at_or_below(p.cgroup, path))
+        self._held.add([*procs[:_HELD], *nlargest(_HELD // 4, inside, key=_rss)])
         self._after((0.0, *_AFTER_OOM_S) if what == OOM else (0.0,))
 
     def _ended(self) -> None:
