@@ -7,6 +7,7 @@ row's. Every answer is words for the user; nothing here raises to the UI.
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Callable
 from typing import Literal, NamedTuple
@@ -191,6 +192,7 @@ class Actions:
         self, readonly: bool = False, why: str = "memtui runs read-only: nothing was sent"
     ) -> None:
         self.readonly = readonly
+        self.killed: set[Identity] = set()  # whom SIGKILL was sent to: not a stranger's doing
         self._why = why
 
     def send(self, target: Target, sig: int, confirmed: bool = False) -> Outcome:
@@ -208,6 +210,8 @@ class Actions:
         if target.ended():
             return _gone(target)
         try:
+            if sig == signal.SIGKILL:
+                self.killed.add(target.identity)
             target.deliver(sig)
         except Gone:
             return _gone(target)

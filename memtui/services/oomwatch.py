@@ -200,7 +200,11 @@ class OomWatch:
         named = self._taken.union(*(identities(o.event.victims) for o in self._open))
         if any(len(o.event.victims) < o.event.count for o in self._open):
             return []  # they may yet be named
-        departed = [d for d in self.departures.departed if self.concerns(d.proc.cgroup)]
+        departed = [
+            d
+            for d in self.departures.departed
+            if self.concerns(d.proc.cgroup) and not _is_own_job(d.proc.cgroup or "")
+        ]
         return [
             sigkill_event(self._event(d.proc.cgroup, 1, d.missed), d, killers, d.proc.cgroup)
             for d in self.sigkills.find(time, departed, named, min(BIG, limit))

@@ -85,6 +85,10 @@ class Recorder:
             self._watch_groups()
         return before
 
+    def expect(self, killed: set[Identity]) -> None:
+        """Take a set, shared with its owner, of those whose end by SIGKILL is no news."""
+        self._watch.sigkills.expected = killed
+
     def close(self) -> None:
         """Give back every descriptor."""
         self._signals.close()

@@ -11,7 +11,7 @@ from memtui.kernel import procfs
 from memtui.kernel.errors import KernelError
 from memtui.kernel.procscan import KEPT_BYTES, ProcScan, biggest
 from memtui.kernel.roots import LIVE, Roots
-from memtui.model.snapshot import Proc, Quota, Snapshot
+from memtui.model.snapshot import Identity, Proc, Quota, Snapshot
 from memtui.services.identify import Identify
 from memtui.services.quota import QuotaSource
 from memtui.services.waker import Waker
@@ -170,6 +170,7 @@ class Sampler:
         self.delay_s = delay_s
         self.roots = roots
         self.latest: Snapshot | None = None
+        self.expected: set[Identity] = set()  # whose SIGKILL is no news: memtui sent it
         self._listener: Listener | None = None
         self._untold: list[OomEvent] = []
         self._also: tuple[Callable[[], None], ...] = ()
@@ -272,6 +273,7 @@ class Sampler:
         from memtui.services.recorder import Recorder
 
         recorder = Recorder(self.roots, self._cgroup, self._waker)
+        recorder.expect(self.expected)
         self._untold = recorder.start()
         due = time.monotonic()
         try:

@@ -60,6 +60,7 @@ class MemtuiApp(App[int]):
         self.theme = wanted if wanted in self.available_themes else "memtui-dark"
         why = "looking at another machine's files: nothing was sent" if sampler.roots.root else None
         self.actions = Actions(readonly, why) if why else Actions(readonly)
+        self.actions.killed = sampler.expected
         self._mode: list[Any] | None = None
         self._asked = False  # whether to quit although commands run
         self.sampler = sampler
