@@ -98,7 +98,8 @@ def _everywhere(asked: argparse.Namespace, to: Path) -> list[Outcome]:
     return outcomes
 
 
-def _complaints(outcomes: Sequence[Outcome], strict: bool) -> list[str]:
+def complaints(outcomes: Sequence[Outcome], strict: bool) -> list[str]:
+    """What is wrong: a failure; with `strict` also what is missing, or ran nowhere."""
     found = [f"{o.world.name} failed" for o in outcomes if not o.ok]
     if strict:
         gone = [o for o in outcomes if o.absent and o.world.must]
@@ -127,9 +128,9 @@ def main() -> int:
         os.chmod(name, 0o755)
         outcomes = _everywhere(asked, Path(name))
     print("\n" + results.table(outcomes))
-    complaints = _complaints(outcomes, asked.strict)
-    print("\n".join(complaints))
-    return 1 if complaints else 0
+    found = complaints(outcomes, asked.strict)
+    print("\n".join(found))
+    return 1 if found else 0
 
 
 if __name__ == "__main__":
