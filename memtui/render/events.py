@@ -12,6 +12,8 @@ from memtui.render.spans import Line, rule, width_of
 from memtui.text import cells, elide, elide_left, safe
 from memtui.units import size
 
+_NAMED = 28  # cells for a name with PID and size
+
 
 def clock(epoch_s: float) -> str:
     """Return a time of day as people here write it."""
@@ -46,11 +48,6 @@ def mark(event: OomEvent) -> tuple[str, str]:
     if event.before_start:
         return "□", "muted" if event.last_looked is None else "warn"
     return "■", "crit"
-
-
-def not_oom(event: OomEvent) -> str:
-    """Return how a victim of no OOM killer ended: `killed by SIGKILL, not by the OOM killer`."""
-    return f"killed by {safe(event.killer) or 'SIGKILL'}, not by the OOM killer"
 
 
 def _earlier(event: OomEvent, width: int) -> Line:
@@ -88,12 +85,15 @@ def _who(event: OomEvent, room: int) -> Line:
 
 
 def _no_oom(event: OomEvent, width: int) -> Line:
-    """Somebody's SIGKILL: who ended, and that it was no OOM kill."""
-    words = " " + not_oom(event)
+    """Somebody's SIGKILL: who ended, and that it was no OOM kill; that first where it is narrow."""
+    killer = safe(event.killer) or "SIGKILL"
+    words = f" killed by {killer}, not by the OOM killer"
     if not event.victims:
         return [(elide(f"{event.count}{words}", width), "muted")]
-    line = _named(event, max(20, width - cells(words)))
-    return [*line, (elide(words, width - width_of(line)), "muted")]
+    if cells(words) + _NAMED <= width:
+        return [*_named(event, width - cells(words)), (words, "muted")]
+    head = f"{elide(killer, 12)}, not OOM: "
+    return [(head, "muted"), *_named(event, width - cells(head))]
 
 
 def event_line(event: OomEvent, width: int) -> Line:

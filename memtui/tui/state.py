@@ -47,7 +47,8 @@ class State:
     @property
     def kills(self) -> int:
         """Kills counted since memtui started, at our levels (not elsewhere on the machine)."""
-        return sum(e.count for e in self._events.values() if not e.before_start and e.ours)
+        counted = (e for e in self._events.values() if e.kind == "oom" and not e.before_start)
+        return sum(e.count for e in counted if e.ours)
 
     @property
     def earlier_kills(self) -> int:

@@ -15,7 +15,8 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from memtui.model.query import Order
-from memtui.render.events import events_panel, graph_panel
+from memtui.model.victims import OomEvent
+from memtui.render.events import event_at, events_panel, graph_panel
 from memtui.render.frame import (
     MIN_HEIGHT,
     MIN_WIDTH,
@@ -52,6 +53,18 @@ class KeyBar(Lines):
             screen.call_later(screen.run_action, action)
 
 
+class EventsPanel(Lines):
+    """The OOM events; a click on one opens its post-mortem, one on the title opens them all."""
+
+    def on_click(self, event: events.Click) -> None:
+        """Open what was clicked."""
+        screen = cast("MainScreen", self.screen)
+        if event.y == 0:
+            screen.action_oom()
+        elif found := event_at(screen.state.events, event.y):
+            screen.open_event(found)
+
+
 class MainScreen(Screen[None]):
     """Everything at one look. Draws the state; computes nothing itself."""
 
@@ -78,7 +91,7 @@ class MainScreen(Screen[None]):
         Binding("r", "run", "run a command under a memory limit", id="run"),
         Binding("j", "toggle_job", "output of the command that runs / graph", id="job"),
         Binding("g", "charts", "charts", id="charts"),
-        Binding("o", "oom", "all OOM events", id="oom"),
+        Binding("o", "oom", "all OOM events, and the post-mortem of each", id="oom"),
         Binding("i", "limits", "every limit, and the file that says so", id="limits"),
         Binding("f1,h,question_mark", "help", "help", id="help"),
         Binding("ctrl+l", "redraw", "draw the screen anew", id="redraw"),
@@ -92,7 +105,7 @@ class MainScreen(Screen[None]):
         self.acting = Acting(self, jobs)
         self._title = Lines(self._title_lines, id="title")
         self._quota = Lines(self._quota_lines, id="quota")
-        self._events = Lines(self._event_lines, id="events")
+        self._events = EventsPanel(self._event_lines, id="events")
         self._graph = Lines(self._graph_lines, id="graph")
         self._keys = KeyBar(self._key_lines, id="keys")
         self._small = Static("", id="small")
@@ -278,10 +291,16 @@ class MainScreen(Screen[None]):
         self.app.push_screen(ChartsScreen(self.state))
 
     def action_oom(self) -> None:
-        """Show every OOM event in full."""
-        from memtui.tui.screens.pages import OomScreen
+        """List the OOM events."""
+        from memtui.tui.screens.oom import OomScreen
 
         self.app.push_screen(OomScreen(self.state))
+
+    def open_event(self, event: OomEvent) -> None:
+        """Show the post-mortem of an event."""
+        from memtui.tui.screens.oom import PostmortemScreen
+
+        self.app.push_screen(PostmortemScreen(self.state, event))
 
     def action_limits(self) -> None:
         """Show every level's limit and the file it comes from."""

@@ -1,7 +1,8 @@
-"""Full-screen pages of text: OOM events, limits."""
+"""Full-screen pages of text that scroll; the page of limits."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -12,15 +13,19 @@ from textual.screen import Screen
 from textual.style import Style
 from textual.widgets import Static
 
-from memtui.model.victims import OomEvent, Victim, describe
-from memtui.render.events import clock, watched
 from memtui.render.levels import limit_lines
 from memtui.render.spans import Line, fitted
-from memtui.text import safe
 from memtui.tui.state import State
 from memtui.tui.theme import styles_of
 from memtui.tui.widgets.lines import Lines
-from memtui.units import size
+
+
+def keys_of(keys: Sequence[tuple[str, str]], width: int) -> Line:
+    """Return the bar that names a page's keys, from (key, what it does)."""
+    line: Line = [(" ", "label")]
+    for key, does in keys:
+        line += [(key, "key"), (f" {does}   ", "label")]
+    return fitted(line, width, "label")
 
 
 class Page(Screen[None]):
@@ -39,6 +44,7 @@ class Page(Screen[None]):
 
     def __init__(self) -> None:
         super().__init__(classes="page")
+        self._drawn: tuple[object, ...] = ()
 
     def compose(self) -> ComposeResult:
         """Put the text between a title and the keys."""
@@ -55,10 +61,16 @@ class Page(Screen[None]):
         """Draw the page from the state as it is now."""
         width = self.size.width
         self.query_one("#page-title", Lines).show([[(f" {self.HEADING}", "accent")]])
-        keys: Line = [(" Esc", "key"), (" back   ", "label"), ("↑ ↓", "key"), (" scroll", "label")]
-        self.query_one("#page-keys", Lines).show([fitted(keys, width, "label")])
-        text = self._content(self.lines(max(20, width - 3)))
-        self.query_one("#page-text", Static).update(text)
+        self.query_one("#page-keys", Lines).show([self.keys()])
+        lines = self.lines(max(20, width - 3))
+        drawn = lines, self.app.theme, self.app.no_color
+        if drawn != self._drawn:
+            self._drawn = drawn
+            self.query_one("#page-text", Static).update(self._content(lines))
+
+    def keys(self) -> Line:
+        """Return the bar that names the page's keys."""
+        return keys_of([("Esc", "back"), ("↑ ↓", "scroll")], self.size.width)
 
     def lines(self, width: int) -> list[Line]:
         """Return the page's text."""
@@ -91,52 +103,6 @@ class Page(Screen[None]):
         """Scroll to the top or the bottom."""
         scroll = self.query_one(VerticalScroll)
         scroll.scroll_to(y=scroll.max_scroll_y if down else 0, animate=False)
-
-
-def _victim(victim: Victim, head: str, role: str, tail: str = "") -> Line:
-    facts = f"    {head} {victim.pid:>7} {victim.user:<8} {size(victim.rss):>6}  "
-    return [(facts, "muted"), (victim.command, role), (tail, "muted")]
-
-
-def _seen(event: OomEvent, victim: Victim) -> str:
-    if victim.last_seen is None:
-        return ""
-    return f"  last seen {max(0.0, event.time - victim.last_seen):.1f} s before"
-
-
-def _event(event: OomEvent) -> list[Line]:
-    when = "before memtui started" if event.before_start else clock(event.time)
-    role = "muted" if event.before_start else "crit"
-    if not event.victims:
-        return [[("■ ", role), (when, "bold"), ("  " + describe(event), "")], []]
-    where = safe(event.cgroup) if event.cgroup else "a cgroup that is gone, or not visible"
-    out: list[Line] = [[("■ ", role), (when, "bold"), (f"  {event.count} killed in {where}", "")]]
-    out += [_victim(v, "probably     ", "bold", _seen(event, v)) for v in event.victims]
-    out += [_victim(other, "vanished then", "muted") for other in event.others]
-    return [*out, []]
-
-
-class OomScreen(Page):
-    """Every OOM event, newest first, with all that vanished then."""
-
-    HEADING = "OOM events"
-
-    def __init__(self, state: State) -> None:
-        super().__init__()
-        self._state = state
-
-    def lines(self, width: int) -> list[Line]:
-        """Return each event, its likely victims, and what else vanished."""
-        state = self._state
-        out: list[Line] = []
-        for event in state.events:
-            out += _event(event)
-        if not out:
-            out.append([("No OOM kill is known.", "bold")])
-        out.append([(watched(state.snapshot.quota), "muted")])
-        text = "The counters say only how many. Who it was is inferred from what vanished then."
-        out.append([(text, "muted")])
-        return out
 
 
 class LimitsScreen(Page):
