@@ -37,6 +37,7 @@ class Victim(NamedTuple):
     adj: int | None = None  # oom_score_adj
     cgroup: str | None = None
     parent: str = ""  # its name
+    restarted: int | None = None  # PID of the Jupyter kernel that took its place
 
 
 class OomEvent(NamedTuple):

@@ -14,6 +14,7 @@ from memtui.model.snapshot import Identity, Proc, Quota
 from memtui.model.victims import SURE, Departed, OomEvent, candidates, identities
 from memtui.services.departures import Departures, Exit
 from memtui.services.oomcounters import Cause, OomCounters, Rise
+from memtui.services.restarts import Restarts
 from memtui.services.sigkills import BIG, OtherKiller, Sigkills, sigkill_event
 
 WINDOW_S = 5.0
@@ -54,6 +55,7 @@ class OomWatch:
         self.counters = OomCounters(roots, cgroup)
         self.departures = Departures(roots)
         self.sigkills = Sigkills()
+        self._restarts = Restarts()
         self._open: list[_Open] = []
         self._taken: set[Identity] = set()  # victims of events that are closed
         self._claimed: set[int] = set()  # records of the log, by id()
@@ -90,7 +92,7 @@ class OomWatch:
         told = [h.event for h in self._open if h.event.id in changed]
         told += self._killed_otherwise(time, quota, evidence.killers)
         self._close(time, evidence.logged)
-        return told
+        return self._restarts.mark(time, told, procs)
 
     @property
     def unsettled(self) -> bool:
