@@ -36,7 +36,7 @@ _TAG = re.compile(
     rb"(?:\S*[^\s:] )?(?:([a-z0-9]{2,8})\.[a-z]{3,8} )?([^\s:\[\]]+)(\[[^\]\s]{0,20}\])?:(?: |$)"
 )
 _HOST_KERNEL = re.compile(rb"\S+ kernel: ")
-_PROMPT = re.compile(rb"[^\[]{0,80}login: (?=\[ *\d+\.\d+\])")
+_CONSOLE = re.compile(rb"[^\[<]{0,80}(?:login: (?=\[)|(?=<\d{1,2}>\[))(?=(?:<\d+>)?\[ *\d+\.\d+\])")
 _BARE = (b"memory", b"memory+swap", b"swap", b"kmem", b"oom_reaper")
 """Not tags, but how lines of the kernel's dump begin."""
 
@@ -70,11 +70,12 @@ def _kmsg(line: bytes, depth: int) -> LogLine | None:
     found = _KMSG.match(line)
     if found is None:
         return _stamped(line, depth)
-    caller = _CALLER.search(found[3])
+    caller = _CALLER.search(found[3]) if found[3] else None
+    kernel = int(found[1]) < 8
     return LogLine(
         unmangle(line[found.end() :]),
-        int(found[1]) < 8,
-        b"",
+        kernel,
+        b"kernel" if kernel else b"",
         None,
         int(found[2]) / 1e6,
         found[2],
@@ -95,7 +96,9 @@ def _after(line: bytes, stamp: re.Match[bytes], time: float | None, depth: int) 
     log_time, rest = stamp[0].rstrip(), line[stamp.end() :].lstrip(b" ")
     tag = _TAG.match(rest)
     if tag is None or tag[2] in _BARE:
-        inner = split(rest, depth + 1) if rest[:1] == b"[" else LogLine(rest, True)
+        console = _CONSOLE.match(rest)
+        rest = rest[console.end() :] if console else rest
+        inner = split(rest, depth + 1) if rest[:1] in b"[<" else LogLine(rest, True)
         return inner._replace(time=time, log_time=log_time)
     kernel = tag[2] == b"kernel" and not tag[3] and tag[1] in (None, b"kern")
     text = rest[tag.end() :]
@@ -163,8 +166,8 @@ def _words(line: bytes, depth: int) -> LogLine | None:
         return _after(line, found, logtime.iso_epoch(found), depth)
     if found := logtime.CTIME.match(line):
         return _after(line, found, logtime.ctime_epoch(found), depth)
-    if found := _PROMPT.match(line):
-        return _bracket(line[found.end() :], depth)
+    if found := _CONSOLE.match(line):
+        return split(line[found.end() :], depth + 1)
     return None
 
 
@@ -240,6 +243,11 @@ class LineReader:
     def exporting(self) -> bool:
         """Whether these are entries of several lines."""
         return self._entry is not None
+
+    @property
+    def inside(self) -> bool:
+        """Whether the last line was in the middle of an entry."""
+        return bool(self._entry) or self._binary is not None
 
     def read(self, line: bytes) -> LogLine | None:
         """Return what `line` (with or without its ending) says; None where it ends nothing."""

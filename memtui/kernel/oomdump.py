@@ -112,16 +112,16 @@ class Dump:
             return self._summary.pid == pid
         return self._announced is not None and self._announced[1] == pid
 
-    def takes(self, pid: int) -> bool:
-        """Whether a line that names `pid` can be this dump's."""
-        if self._announced is not None or self._summary is not None:
-            return self.names(pid)
-        return not self._rows or self.row_of(pid) is not None
+    @property
+    def chosen(self) -> bool:
+        """Whether the kernel has said whom it chose."""
+        return self._announced is not None or self._summary is not None
 
     def may_tell_of(self, killed: Killed, newest: bool) -> bool:
         """Whether the kill can be this dump's though the dump does not name it."""
         if self._summary is not None and self._summary.pid is not None:
-            return False
+            victim = self._summary.victim or b""
+            return newest and victim.endswith(b",task=" + killed.comm)  # another thread of it
         scope = self._scope()
         if None not in (scope, killed.scope) and scope != killed.scope:
             return False
@@ -289,9 +289,9 @@ class Dumps:
         if oomtext.INVOKED in text and (comm := oomtext.parse_invoked(text)) is not None:
             self._new(entry).begin(comm, raw)
         elif text.startswith(b"oom-kill:") and (summary := oomtext.parse_summary(text)):
-            self._for(entry, summary.pid).summarize(summary, text, raw)
+            self._for(entry).summarize(summary, text, raw)
         elif b"ill process " in text and (told := oomtext.parse_announced(text)):
-            self._for(entry, told[1]).announce(told, raw)
+            self._for(entry).announce(told, raw)
         else:
             dump = self._current(entry)
             if dump is not None and not dump.add(text, raw):
@@ -299,9 +299,10 @@ class Dumps:
             return False
         return True
 
-    def take(self, killed: Killed) -> Dump | None:
+    def take(self, killed: Killed, entry: LogLine) -> Dump | None:
         """Return and forget the dump that belongs to a kill."""
-        newest_first = self.open[::-1]
+        self._forget(entry)
+        newest_first = [dump for dump in reversed(self.open) if dump.caller == entry.caller]
         for dump in newest_first:
             if dump.names(killed.pid):
                 return self._remove(dump)
@@ -320,12 +321,10 @@ class Dumps:
         self.open = [*self.open[-_OPEN + 1 :], dump]
         return dump
 
-    def _for(self, entry: LogLine, pid: int | None) -> Dump:
-        """The dump that names `pid` as chosen: what stands open, or one that got lost."""
+    def _for(self, entry: LogLine) -> Dump:
+        """The dump in which nobody is chosen yet; a new one where that got lost."""
         dump = self._current(entry)
-        if dump is not None and (pid is None or dump.takes(pid)):
-            return dump
-        return self._new(entry)
+        return self._new(entry) if dump is None or dump.chosen else dump
 
     def _current(self, entry: LogLine) -> Dump | None:
         """The dump that a line goes on with: the newest; of that caller, where callers are told."""
@@ -336,7 +335,7 @@ class Dumps:
 
     def _forget(self, entry: LogLine) -> None:
         old = self._lines - _OLD_LINES
-        if self.open[0].born < old or self.open[0].is_old(entry):
+        if self.open and (self.open[0].born < old or self.open[0].is_old(entry)):
             self.open = [d for d in self.open if d.born >= old and not d.is_old(entry)]
 
 

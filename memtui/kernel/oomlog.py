@@ -30,7 +30,9 @@ _TRIGGERS = (
     b"oom-kill:",
     b"f memory: ",
     b"f memory (",
+    b"memory.oom.group set",
     b'"MESSAGE":[',
+    b'"MESSAGE": [',
     b'"MESSAGE" : [',
     *HINTS,
 )
@@ -70,7 +72,7 @@ class OomLog:
         if not entry.kernel:
             self._note(entry)
             return []
-        if entry.tag != b"kernel" and any(hint in entry.text for hint in HINTS):
+        if not entry.tag:  # raw text: perhaps a program's own log
             self._note(entry)
         return self._kernel(entry, line[:LINE].rstrip(b"\r\n"))
 
@@ -133,7 +135,7 @@ class OomLog:
 
     def _idle(self) -> bool:
         """Whether a line without a hint can tell nothing."""
-        return not (self._held or self._broken or self._dumps.open)
+        return not (self._held or self._broken or self._dumps.open or self._lines.inside)
 
     def _note(self, entry: LogLine) -> None:
         other = self._others.read(entry)
@@ -173,7 +175,7 @@ class OomLog:
         told = self.flush()
         if self._family and not self._family.has(killed, entry):
             self._family = None
-        dump = self._family.dump if self._family else self._dumps.take(killed)
+        dump = self._family.dump if self._family else self._dumps.take(killed, entry)
         if self._told_before(killed, entry, dump):
             return told
         dump = dump or Dump(entry, False)

@@ -16,7 +16,7 @@ _KILLED = re.compile(
     rb"(?:(Memory cgroup out of memory|Out of [mM]emory|No available memory)"
     rb"(?: \([\w ]{1,40}\)| in cpuset)?: )?Killed process (\d{1,10})(?:, UID (\d{1,10}),)? \("
 )
-_SIZES = re.compile(rb"\)[,.]? (?:total-vm|vsz):")
+_SIZES = re.compile(rb"\)[,.]?(?: UID (\d{1,10}),)? (?:total-vm|vsz):")
 _VALUE = re.compile(rb"([A-Za-z_-]{3,16}):(-?\d{1,18})(kB)?")
 _ANNOUNCED = re.compile(
     rb"(Memory cgroup out of memory|Out of [mM]emory|No available memory)"
@@ -125,20 +125,21 @@ def parse_killed(text: bytes) -> Killed | Broken | None:
     found = _KILLED.match(text)
     if found is None:
         return None
-    start, text = found.end(), text.rstrip()
-    ends = list(_SIZES.finditer(text, start, start + _LONG + 16))
+    start, whole, text = found.end(), text, text.rstrip()
+    ends = list(_SIZES.finditer(text, start, start + _LONG + 32))
     if ends:
         comm: bytes | None = plain_comm(text[start : ends[-1].start()])
     else:
         comm = _bare(text, start, bool(found[1]))
     if comm is None or len(comm) > _LONG:
-        return Broken(text) if len(text) - start <= _LONG else None
+        return Broken(whole) if len(whole) - start <= _LONG else None
     told = _values(text[ends[-1].start() :]) if ends else {}
+    uid = found[3] or (ends[-1][1] if ends else None)  # two of RHEL's ways
     return Killed(
         scope_of(found[1]),
         int(found[2]),
         comm,
-        int(found[3]) if found[3] else told.get(b"UID"),
+        int(uid) if uid else told.get(b"UID"),
         told.get(b"total-vm", told.get(b"vsz")),
         told.get(b"anon-rss"),
         told.get(b"file-rss"),

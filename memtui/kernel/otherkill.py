@@ -17,6 +17,7 @@ _UNIT = re.compile(rb"(\S{1,256}): systemd-oomd killed (?:some|\d+) process")
 _EARLYOOM = re.compile(
     rb'sending (SIG[A-Z]{3,5}) to process (\d{1,10})(?: uid \d{1,10})? "([^"]*)"'
     rb'|killing process (\d{1,10}) "([^"]*)" with signal (\d{1,2})'
+    rb"|Killing process '([^']*)' with signal (\d{1,2}), pid: (\d{1,10})"
 )
 _NOHANG = re.compile(rb"\s*Send(?:ing)? (SIG[A-Z]{3,5}) to the victim")
 _NOHANG_VICTIM = re.compile(rb"\s*PID: (\d{1,10}), [Nn]ame: (.{0,64}?), badness")
@@ -25,7 +26,7 @@ _SLURM = re.compile(
     rb"|(?:error: )?(?:Step|Job|StepId=)\S* ?\S* exceeded memory limit .{0,100}being killed"
     rb"|(?:error: )?Exceeded (?:job|step) memory limit"
 )
-_SIGNALS = {b"9": "SIGKILL", b"15": "SIGTERM"}
+_SIGNALS = {b"9": b"SIGKILL", b"15": b"SIGTERM"}
 _TAGGED = re.compile(rb"(?:\S+ )?(earlyoom|nohang(?:-desktop)?|slurmstepd)(?:\[\d{1,10}\])?: ")
 HINTS = (b"earlyoom", b"nohang", b"systemd-oomd", b"slurmstepd", b"sending SIG", b" with signal ")
 """One of these is in every line that is of interest here."""
@@ -66,9 +67,9 @@ class OtherKills:
         if tag == b"systemd" and (found := _UNIT.match(text)):
             return _kill("systemd-oomd", entry, text, cgroup=found[1], signal="SIGKILL")
         if tag in (b"earlyoom", b"") and (found := _EARLYOOM.match(text)):
-            name = _SIGNALS.get(found[6]) if found[6] else found[1].decode()
-            told = int(found[2] or found[4]), found[3] if found[2] else found[5]
-            return _kill("earlyoom", entry, text, told, signal=name)
+            told = int(found[2] or found[4] or found[9]), found[3] or found[5] or found[7] or b""
+            signal = found[1] or _SIGNALS.get(found[6] or found[8], b"")
+            return _kill("earlyoom", entry, text, told, signal=signal.decode() or None)
         if tag == b"slurmstepd" and _SLURM.match(text):
             return _kill("slurm", entry, text, by_kernel=b"xceeded" not in text)
         return self._nohang(entry, text) if tag.startswith(b"nohang") else None
