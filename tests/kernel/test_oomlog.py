@@ -7,6 +7,7 @@ import json
 import random
 
 import pytest
+
 from memtui.kernel.oomlog import LimitLine, LogKill, OomLog, TaskRow, parse_log
 from tests.support.oomlogs import (
     ERAS,
