@@ -121,28 +121,30 @@ def watched(quota: Quota) -> str:
     return f"Watching {what}." if what else "No OOM counter is visible from here."
 
 
-def _quiet(events: Sequence[OomEvent]) -> bool:
-    """Whether no OOM kill happened while memtui ran."""
-    return not any(e.kind == "oom" and not e.before_start for e in events)
+def _quiet(events: Sequence[OomEvent], quota: Quota) -> list[str]:
+    """Say so where no OOM kill of ours happened while memtui ran."""
+    since = [e for e in events if e.kind == "oom" and not e.before_start]
+    if any(e.ours for e in since):
+        return []
+    if since:
+        return ["No OOM kill since memtui started that concerns us."]
+    return ["No OOM kill since memtui started.", watched(quota)]
 
 
-def event_at(events: Sequence[OomEvent], y: int) -> OomEvent | None:
+def event_at(events: Sequence[OomEvent], quota: Quota, y: int) -> OomEvent | None:
     """Return the event that stands in line `y` of `events_panel`."""
-    i = y - 1 - (2 if _quiet(events) else 0)
+    i = y - 1 - len(_quiet(events, quota))
     return events[i] if 0 <= i < len(events) else None
 
 
 def events_panel(
     events: Sequence[OomEvent], quota: Quota, kills: int, width: int, height: int
 ) -> list[Line]:
-    """Return the panel: newest first, or a sentence where nothing was killed."""
+    """Return the panel: newest first, or a sentence where nothing of ours was killed."""
     count: Line = [(f" {kills}", "crit")] if kills else []
     lines = [rule([("OOM events", "bold"), *count], width, [("o", "accent"), (" all", "muted")])]
-    room = height - 1
-    if _quiet(events):
-        lines.append([(" No OOM kill since memtui started.", "muted")])
-        lines.append([(" " + elide(watched(quota), width - 2), "muted")])
-    lines += [event_line(e, width) for e in events[: max(0, room)]]
+    lines += [[(" " + elide(text, width - 2), "muted")] for text in _quiet(events, quota)]
+    lines += [event_line(e, width) for e in events[:height]]
     return lines[:height]
 
 

@@ -153,6 +153,9 @@ def _victim(event: OomEvent, victim: Victim, width: int) -> list[Line]:
         seen = f"last seen {max(0.0, event.time - victim.last_seen):.1f} s before"
     place = victim.cgroup or event.cgroup
     lines += _wrapped(f"{seen}, in {place}" if place else seen, width, "muted")
+    if victim.restarted is not None:
+        text = f"the Jupyter kernel {victim.restarted} took its place: what it held is lost"
+        lines += _wrapped(text, width)
     return lines
 
 

@@ -168,6 +168,11 @@ def test_a_limit_of_a_group_that_was_not_sampled_has_no_file() -> None:
     assert "file ?" in said(event(limit_cgroup="/elsewhere"))
 
 
+def test_a_restarted_kernel_is_told() -> None:
+    text = said(event(victims=(victim(restarted=5000),)))
+    assert "the Jupyter kernel 5000 took its place" in text
+
+
 def test_a_group_kill_is_explained() -> None:
     assert "memory.oom.group is set" in said(event(group_kill=True))
     assert "memory.oom.group" not in said(event())
@@ -243,16 +248,22 @@ def test_one_line_says_on_what_evidence(made: OomEvent, words: str, danger: bool
     assert bool(red([line])) is danger
 
 
-@pytest.mark.parametrize("events", [[], [PERSON], [EARLIER], [event(id=5), PERSON]])
+@pytest.mark.parametrize("events", [[], [PERSON], [EARLIER], [ELSEWHERE], [event(id=5), PERSON]])
 def test_a_line_of_the_panel_is_the_event_it_shows(events: list[OomEvent]) -> None:
     lines = events_panel(events, quota(), 0, 100, 7)
     for y, line in enumerate(lines):
-        found = event_at(events, y)
+        found = event_at(events, quota(), y)
         assert (found is not None) == (found in events and line == event_line(found, 100))
-    assert event_at(events, 40) is None
+    assert event_at(events, quota(), 40) is None
 
 
 def test_a_sigkill_alone_is_no_oom_kill() -> None:
     text = "\n".join(plain(line) for line in events_panel([PERSON], quota(), 0, 100, 7))
     assert "No OOM kill since memtui started" in text
     assert str(58 * MIB) not in text
+
+
+def test_kills_elsewhere_are_shown_and_told_from_ours() -> None:
+    text = "\n".join(plain(line) for line in events_panel([ELSEWHERE], quota(), 0, 100, 7))
+    assert "No OOM kill since memtui started that concerns us." in text
+    assert "1 killed elsewhere" in text

@@ -61,7 +61,9 @@ class EventsPanel(Lines):
         screen = cast("MainScreen", self.screen)
         if event.y == 0:
             screen.action_oom()
-        elif found := event_at(screen.state.events, event.y):
+            return
+        state = screen.state
+        if found := event_at(state.events, state.snapshot.quota, event.y):
             screen.open_event(found)
 
 
