@@ -1,8 +1,10 @@
 """A tree of processes: `width` children each, `depth` levels deep, with `mib` MiB of each's own.
 
-The first takes `shared` MiB before it forks, which all of them then have together.
+The first takes `shared` MiB before it forks, which all of them then have together. With hold=0
+each ends once it has its own and its children have ended.
 """
 
+import contextlib
 import os
 import signal
 import sys
@@ -35,4 +37,10 @@ while left:
 held = bytearray(b"x") * (own << 20)
 say("process", os.getpid())
 say("anon", len(held))
+if given.get("hold") == "0":
+    failed = 0
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            failed |= os.wait()[1]
+    sys.exit(failed != 0)
 signal.pause()

@@ -1,4 +1,7 @@
-"""Write `mib` MiB into a file in `directory`, which should be on a tmpfs; remove it at the end."""
+"""Write `mib` MiB into a file in `directory`, which should be on a tmpfs; remove it at the end.
+
+With hold=0 that is then.
+"""
 
 import contextlib
 import os
@@ -30,4 +33,6 @@ with open(path, "xb", buffering=0) as file:
         file.write(b"x" * (1 << 20))
         print("shmem", (written + 1) << 20, flush=True)
     print("done", mib << 20, flush=True)
+    if given.get("hold") == "0":
+        end()
     signal.pause()

@@ -4,7 +4,6 @@ and what the programs in them say they took."""
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from memtui.services.quota import QuotaSource
 from tests.support.cgroups import MIB, Group
 from tests.support.doctor import ask
 from tests.support.procs import until
-from tests.support.programs import Program, line, running
+from tests.support.programs import Program, disk_file, line, running
 
 SLACK = MIB  # the kernel charges in batches, and an interpreter breathes
 
@@ -192,31 +191,9 @@ def test_with_swap_more_fits_and_where_it_went_is_told(memory_group: Group) -> N
     assert read(memory_group).events.oom_kill == memory_group.oom_kills() == 1
 
 
-def on_a_disk(folder: Path) -> tuple[Path, int]:
-    """A file that can be in the page cache, and 8 MiB: of ours, or one that is there.
-
-    In a booted kernel what we write lies in memory.
-    """
-    ours = folder / "file"
-    ours.write_bytes(os.urandom(1 << 16) * 128)
-    with open(ours, "rb") as file:
-        os.fsync(file.fileno())
-    here = max(Path("/proc/self/mountinfo").read_text().splitlines(), key=lambda m: _at(m, folder))
-    if here.partition(" - ")[2].split()[0] not in ("tmpfs", "overlay"):
-        return ours, 8
-    big = (p for d in ("/usr/bin", "/usr/lib/x86_64-linux-gnu") for p in Path(d).iterdir())
-    sizes = sorted((p.stat().st_size, p) for p in big if p.is_file() and not p.is_symlink())
-    return sizes[-1][1], min(8, sizes[-1][0] >> 20)
-
-
-def _at(mount: str, folder: Path) -> int:
-    point = mount.split()[4]
-    return len(point) if folder.is_relative_to(point) else -1
-
-
 def test_what_fills_a_group_is_told_apart(memory_group: Group, tmp_path: Path) -> None:
     memory_group.set_limit(128 * MIB)
-    file, mib = on_a_disk(tmp_path)
+    file, mib = disk_file(tmp_path, 8)
     with (
         running("leak", memory_group, mib=6, kib=2048, pause=0.01) as leak,
         running("tmpfs", memory_group, mib=8, directory="/dev/shm") as tmpfs,

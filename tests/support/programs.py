@@ -97,3 +97,27 @@ def running(
         yield program
     finally:
         program.end()
+
+
+def disk_file(folder: Path, mib: int) -> tuple[Path, int]:
+    """A file for the `cache` program, and how many MiB of it there are, `mib` at most.
+
+    It is made in `folder`; where that is in memory, as in a booted kernel, the biggest program
+    of the machine serves.
+    """
+    if _file_system(folder) not in ("tmpfs", "overlay"):
+        made = folder / "file"
+        with open(made, "wb") as file:
+            file.write(os.urandom(1 << 16) * (mib << 4))
+            os.fsync(file.fileno())
+        return made, mib
+    programs = [p for p in Path("/usr/bin").iterdir() if p.is_file() and not p.is_symlink()]
+    biggest = max(programs, key=lambda p: p.stat().st_size)
+    return biggest, min(mib, biggest.stat().st_size >> 20)
+
+
+def _file_system(folder: Path) -> str:
+    """The type of the file system that a directory is on."""
+    lines = Path("/proc/self/mountinfo").read_text().splitlines()
+    points = {x.split()[4]: x.partition(" - ")[2].split()[0] for x in lines}
+    return points[max((p for p in points if folder.is_relative_to(p)), key=len)]
