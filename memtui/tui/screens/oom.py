@@ -12,8 +12,8 @@ from textual.message import Message
 from textual.screen import Screen
 
 from memtui.model.victims import OomEvent
+from memtui.render.eventlist import list_header, list_row
 from memtui.render.events import watched
-from memtui.render.oomlist import list_header, list_row
 from memtui.render.postmortem import as_text, postmortem, wrap
 from memtui.render.spans import Line, fitted, rule
 from memtui.tui.screens.pages import Page, keys_of
