@@ -14,6 +14,7 @@ from tests.kernels.boot import Guest
 ROOT = Path(__file__).resolve().parents[2]
 NOBODY = 65534
 LIMIT_S = 400
+QEMU_LIMIT_S = 330
 USER = "tester"
 SWAP = "256M"
 
@@ -27,6 +28,8 @@ class World(NamedTuple):
     user: bool = False  # on this machine: as an ordinary user
     must: bool = True  # be there where root runs all of it
     has: tuple[str, ...] = ()  # features that cannot be missing there
+    on_request: bool = False  # visited only where somebody names it
+    tests: tuple[str, ...] = ()  # what of the suite runs there; all of it where empty
 
     def missing(self) -> str | None:
         """Say why the suite cannot run there, or None."""
@@ -66,6 +69,23 @@ WORLDS = (
         must=False,
         has=("memory_v1", "swap", "kmsg", "namespaces"),
     ),
+    # Slow, so only what the others have not, and the core: a start of Python takes 2 to 4 s.
+    World(
+        "qemu-root",
+        "cgroup v2 with PSI as root, under QEMU",
+        Guest(qemu=True, timeout=QEMU_LIMIT_S),
+        has=("memory_v2", "psi", "kmsg"),
+        on_request=True,
+        tests=(
+            "tests/services/test_psi_real.py",
+            "tests/services/test_doctor_real.py::test_exits_are_told_where_the_kernel_tells_them",
+            "tests/services/test_doctor_real.py::test_the_kernel_log_is_readable_where_it_says_so",
+            "tests/services/test_doctor_real.py::test_a_log_that_can_be_read_names_the_victim",
+            "tests/services/test_levels_real.py",
+            "tests/services/test_quota_v2.py",
+            "tests/cli/test_run.py::test_hog_in_a_cgroup_is_killed_and_told",
+        ),
+    ),
 )
 
 
@@ -102,7 +122,8 @@ def _above(path: Path) -> set[str]:
     return {str(p) for p in path.parents}
 
 
-def _as_nobody() -> list[str]:
+def as_nobody() -> list[str]:
+    """What a command line begins with to run as nobody; needs root."""
     line = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--"]
     return [*_opening(), *line]
 
@@ -110,6 +131,7 @@ def _as_nobody() -> list[str]:
 def _booted(guest: Guest, write: Path) -> list[str]:
     line = [sys.executable, "-m", "tests.kernels.boot", f"--timeout={guest.timeout}"]
     line += [f"--memory={guest.memory}", f"--write={write}"]
+    line += ["--qemu"] if guest.qemu else []
     line += [*(["--v1"] if guest.v1 else []), *(["--systemd"] if guest.systemd else [])]
     line += [f"--swap={guest.swap}"] if guest.swap else []
     return [*line, *([f"--user={guest.user}"] if guest.user else []), "--"]
@@ -118,13 +140,17 @@ def _booted(guest: Guest, write: Path) -> list[str]:
 def command(world: World, results: Path, more: list[str]) -> list[str]:
     """The line that runs the suite there and leaves its results in `results`."""
     suite = [sys.executable, "-m", "pytest", "-m", "world", "-p", "no:cacheprovider"]
-    suite += [f"--junit-xml={results}", "-o", f"junit_suite_name={world.name}", *more]
+    suite += [f"--junit-xml={results}", "-o", f"junit_suite_name={world.name}"]
+    suite += [*world.tests, *more]
     if world.guest is not None:
         return [*_booted(world.guest, results.parent), *suite]
-    return [*(_as_nobody() if world.user and os.geteuid() == 0 else []), *suite]
+    return [*(as_nobody() if world.user and os.geteuid() == 0 else []), *suite]
 
 
 def environment(world: World) -> dict[str, str]:
     """What skips here may run elsewhere: at the end all has to have run somewhere."""
     kept = {k: v for k, v in os.environ.items() if k not in ("CI", "PYTEST_ADDOPTS")}
-    return {**kept, "MEMTUI_WORLD": world.name, "PYTHONDONTWRITEBYTECODE": "1"}
+    kept |= {"MEMTUI_WORLD": world.name, "PYTHONDONTWRITEBYTECODE": "1"}
+    if world.guest is not None and world.guest.qemu:
+        del kept["PYTHONDONTWRITEBYTECODE"]  # compiling is slow there, and leaves nothing here
+    return kept

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
 
-from tests.kernels.places import World
+from tests.kernels.places import WORLDS, World
 from tests.support.worlds import FEATURES
 
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
@@ -84,8 +84,28 @@ def merge(files: Iterable[tuple[World, Path]], to: Path) -> None:
 
 def never_ran(outcomes: Sequence[Outcome]) -> list[str]:
     """Tests that are meant for all worlds, and were skipped wherever they were met."""
-    met = {c.name for o in outcomes for c in o.cases if c.everywhere}
-    return sorted(met - {c.name for o in outcomes for c in o.cases if c.outcome != SKIPPED})
+    return sorted({c.name for c in _not_run(outcomes)} - _left(outcomes).keys())
+
+
+def _not_run(outcomes: Sequence[Outcome]) -> list[Case]:
+    ran = {c.name for o in outcomes for c in o.cases if c.outcome != SKIPPED}
+    return [c for o in outcomes for c in o.cases if c.everywhere and c.name not in ran]
+
+
+def _left(outcomes: Sequence[Outcome]) -> dict[str, str]:
+    """Tests that only a world on request can run, and which; where it was not visited."""
+    visited = {o.world.name for o in outcomes if not o.absent}
+    away = [w for w in WORLDS if w.on_request and w.name not in visited]
+    here = [set(o.features) for o in outcomes]
+    only_there = [c for c in _not_run(outcomes) if not any(here_ >= {*c.needs} for here_ in here)]
+    return {c.name: w.name for w in away for c in only_there if {*w.has} >= {*c.needs}}
+
+
+def left_out(outcomes: Sequence[Outcome]) -> list[str]:
+    """A line for each world on request that some tests wait for."""
+    counts = Counter(_left(outcomes).values())
+    line = "not run, for only {} has what they need: {} (--only {})"
+    return [line.format(name, number, name) for name, number in sorted(counts.items())]
 
 
 def _cell(outcome: Outcome, feature: str) -> str:

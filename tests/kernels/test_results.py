@@ -8,7 +8,7 @@ import pytest
 
 from tests.kernels.__main__ import complaints
 from tests.kernels.places import World
-from tests.kernels.results import Outcome, never_ran, read, table
+from tests.kernels.results import Outcome, left_out, never_ran, read, table
 
 
 def case(name: str, needs: str | None, inside: str = "") -> str:
@@ -59,6 +59,21 @@ def test_what_ran_nowhere_is_named_unless_it_is_of_one_world(two: list[Outcome])
         "ran in no world: t::d",
     }
     assert complaints(two, strict=False) == ["one failed"]
+
+
+def test_what_only_a_world_on_request_can_run_waits_for_it(tmp_path: Path) -> None:
+    cases = [case("p", "memory_v2 psi", "<skipped/>"), case("q", "memory_v2", "<skipped/>")]
+    here = [outcome(tmp_path, "one", "memory_v2", cases)]
+    assert never_ran(here) == ["t::q"], "that one could have run here"
+    assert left_out(here) == [
+        "not run, for only qemu-root has what they need: 1 (--only qemu-root)"
+    ]
+    there = [*here, outcome(tmp_path, "qemu-root", "memory_v2 psi", cases)]
+    assert (never_ran(there), left_out(there)) == (["t::p", "t::q"], [])
+
+
+def test_a_part_of_the_worlds_is_not_blamed_for_the_rest(two: list[Outcome]) -> None:
+    assert complaints(two, strict=True, whole=False) == ["one failed", "one has no swap"]
 
 
 def test_a_world_that_must_be_there_is_missed(two: list[Outcome]) -> None:
