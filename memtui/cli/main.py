@@ -15,6 +15,7 @@ SUBCOMMANDS = {
     "ps": "one-shot process table",
     "quota": "limits, usage, and which limit binds",
     "run": "run a command under a memory limit",
+    "oom": "who was killed by the OOM killer",
     "doctor": "what memtui can see here, and why not more",
 }
 
