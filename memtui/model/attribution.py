@@ -36,6 +36,11 @@ class Logged(NamedTuple):
     group_kill: bool | None
     record: str  # the log's own lines, safe to display
 
+    @property
+    def key(self) -> tuple[int, bytes]:
+        """What stays the same when the log tells more of a kill."""
+        return self.pid, self.comm
+
 
 def same_group(path: str | None, logged: str | None) -> bool:
     """Whether a visible cgroup and one of the log's can be the same.

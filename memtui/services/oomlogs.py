@@ -1,18 +1,27 @@
-"""The kernel log's records of the last seconds, where it can be followed."""
+"""The kernel log's records of the last seconds, for whoever names victims.
+
+/dev/kmsg is followed where it may be read. Else the journal is asked when there is something to
+ask: a journalctl that follows it all the time would live on the quota that memtui watches.
+"""
 
 from __future__ import annotations
 
+import select
 import time as clock
-from collections import deque
 from collections.abc import Callable, Sequence
 
+from memtui.kernel.errors import KernelError
 from memtui.kernel.oomlog import LogKill
-from memtui.kernel.roots import Roots
+from memtui.kernel.otherkill import OtherKill
 from memtui.model.attribution import Logged
+from memtui.services.kernellog import KernelLog, NoLog, ask_journal, follow_kmsg
+from memtui.services.sigkills import OtherKiller
 from memtui.services.waker import Waker
 from memtui.text import decode, safe
 
 _KEPT_S = 15.0
+_ASK_S = 2.0  # between two questions to the journal
+_BEFORE_S = 5.0  # the journal is asked for records from that long before a kill
 _MOST = 256
 
 
@@ -34,25 +43,102 @@ def logged(kill: LogKill, now: float) -> Logged:
     )
 
 
-class OomLogs:
-    """Follows the kernel log; `heard` is called when it has a new record of a kill."""
+def _killer(told: OtherKill, now: float) -> OtherKiller:
+    cgroup = None if told.cgroup is None else decode(told.cgroup)
+    time = now if told.time is None else told.time
+    return OtherKiller(time, told.who, told.pid, told.comm, cgroup)
 
-    def __init__(self, roots: Roots, waker: Waker, heard: Callable[[], None]) -> None:
-        self._roots = roots
+
+class OomLogs:
+    """Calls `heard` when there is a new record of a kill."""
+
+    def __init__(self, waker: Waker, heard: Callable[[], None]) -> None:
         self._waker = waker
         self._heard = heard
-        self._kills: deque[tuple[float, Logged]] = deque(maxlen=_MOST)  # monotonic arrival
-        self.immediate = False  # a record comes at once, for kills anywhere on the machine
+        self._followed: KernelLog | None = None
+        self._asked: KernelLog | None = None
+        self._answered = True  # there may be a journal to ask
+        self._last_asked = 0.0
+        self._kills: dict[tuple[str, int], Logged] = {}
+        self._killers: list[OtherKiller] = []
+
+    @property
+    def immediate(self) -> bool:
+        """Whether records come at once, of kills anywhere on the machine."""
+        return self._followed is not None
 
     def open(self) -> None:
-        """Begin to follow, where that is allowed."""
+        """Begin to follow the kernel log, where that is allowed."""
+        log = follow_kmsg()
+        if not isinstance(log, NoLog):
+            self._followed = log
+            self._waker.watch(log.fileno(), select.POLLIN, lambda _: self._read(log))
+
+    def ask(self, since: float) -> bool:
+        """Ask the journal for records of kills since then (seconds since the epoch).
+
+        False where there is nobody to ask, or it was asked just now.
+        """
+        now = clock.monotonic()
+        if self.immediate or self._asked or not self._answered or now < self._last_asked + _ASK_S:
+            return False
+        self._last_asked = now
+        log = ask_journal(since - _BEFORE_S)
+        self._asked, self._answered = log, log is not None
+        if log is not None:
+            self._waker.watch(log.fileno(), select.POLLIN, lambda _: self._read(log))
+        return log is not None
 
     def recent(self, now: float) -> Sequence[Logged]:
-        """Return the records that came in the last seconds, oldest first."""
-        oldest = clock.monotonic() - _KEPT_S
-        while self._kills and self._kills[0][0] < oldest:
-            self._kills.popleft()
-        return [kill for _, kill in self._kills]
+        """Return the kills of the last seconds, oldest first; `now` in seconds since the epoch."""
+        old = [key for key, kill in self._kills.items() if kill.time < now - _KEPT_S]
+        for key in old:
+            del self._kills[key]
+        return list(self._kills.values())
+
+    def killers(self, now: float) -> Sequence[OtherKiller]:
+        """Return what programs said in the last seconds that kill for memory's sake."""
+        self._killers = [k for k in self._killers if k.time >= now - _KEPT_S]
+        return self._killers
 
     def close(self) -> None:
         """Follow no longer."""
+        for log in (self._followed, self._asked):
+            if log is not None:
+                self._end(log)
+
+    def _read(self, log: KernelLog) -> None:
+        try:
+            told = log.read()
+        except KernelError:
+            self._end(log)
+            return
+        now = clock.time()
+        for kill in told:
+            if isinstance(kill, LogKill):
+                self._take(log, kill, now)
+            elif not kill.by_kernel:
+                self._killers.append(_killer(kill, now))
+        if log.ended:
+            self._end(log)
+        if told:
+            self._heard()
+
+    def _take(self, log: KernelLog, kill: LogKill, now: float) -> None:
+        """Keep a kill; one told again is better known, one of another's answer is the same."""
+        new = logged(kill, now)
+        for key, old in self._kills.items():
+            if old.pid == new.pid and old.comm == new.comm and abs(old.time - new.time) < 1.0:
+                self._kills[key] = new
+                return
+        self._kills[log.name, kill.id] = new
+        for key in list(self._kills)[:-_MOST]:
+            del self._kills[key]
+
+    def _end(self, log: KernelLog) -> None:
+        self._waker.forget(log.fileno())
+        log.close()
+        if log is self._followed:
+            self._followed = None
+        if log is self._asked:
+            self._asked = None

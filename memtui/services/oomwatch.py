@@ -32,6 +32,7 @@ class Evidence(NamedTuple):
     fired: Mapping[str, float] = {}  # groups in which the kernel told of an OOM just now
     badness: Mapping[Identity, int] = {}  # bytes, at the last sample
     killers: Sequence[OtherKiller] = ()  # what programs said that kill for memory's sake
+    kills: int | None = None  # the machine's count of OOM kills, read after the processes
 
 
 NO_EVIDENCE = Evidence()
@@ -40,8 +41,9 @@ NO_EVIDENCE = Evidence()
 class _Open:
     """An event that may still gain victims."""
 
-    def __init__(self, event: OomEvent, since: float, hidden: bool) -> None:
+    def __init__(self, event: OomEvent, since: float, hidden: bool, before: int | None) -> None:
         self.event = event
+        self.before = before  # the machine's count of OOM kills when all was quiet
         self.since = since  # who vanished from this tick on may be a victim
         self.hidden = hidden  # no group's own counter tells of it
         self.logged: tuple[tuple[Logged, Departed | None], ...] = ()
@@ -58,9 +60,10 @@ class OomWatch:
         self._restarts = Restarts()
         self._open: list[_Open] = []
         self._taken: set[Identity] = set()  # victims of events that are closed
-        self._claimed: set[int] = set()  # records of the log, by id()
+        self._claimed: set[tuple[int, bytes]] = set()  # records of the log
         self._next_id = 1
         self._looked_since = 0.0  # `since` of the look before
+        self._quiet: int | None = None  # the machine's count at the last look without a kill
 
     def start(self) -> list[OomEvent]:
         """Read all counters; return one event per group that counts kills already."""
@@ -77,7 +80,7 @@ class OomWatch:
         counter rises before the victim is gone.
         """
         last = self.departures.last
-        self.departures.turn(time, procs, evidence.badness)
+        self.departures.turn(time, procs, evidence.badness, evidence.kills)
         self.departures.learn(evidence.exits)
         since = time if last is None else last
         changed: dict[int, None] = {}
@@ -133,12 +136,12 @@ class OomWatch:
         event = _because(event, rise.cause, rise.group_kill)
         # a hidden one is told a look late: it had to be seen twice
         since = self._looked_since if rise.hidden else since
-        self._open.append(_Open(event, since, rise.hidden))
+        self._open.append(_Open(event, since, rise.hidden, self._quiet))
         return event.id
 
     def _from_log_alone(self, time: float, since: float, logged: Sequence[Logged]) -> list[int]:
         """Open an event for each record that no counter explained in time."""
-        late = [k for k in logged if id(k) not in self._claimed and time - k.time > _UNCLAIMED_S]
+        late = [k for k in logged if k.key not in self._claimed and time - k.time > _UNCLAIMED_S]
         ids = []
         for kill in late:
             if any(h.event.cgroup == kill.task_memcg or h.hidden for h in self._open):
@@ -151,14 +154,14 @@ class OomWatch:
 
     def _claim(self, held: _Open, logged: Sequence[Logged]) -> None:
         """Take the records of the log that tell of this event, and whom each means."""
-        mine = {id(k) for k, _ in held.logged}
-        pool = [k for k in logged if id(k) in mine or id(k) not in self._claimed]
+        mine = {k.key for k, _ in held.logged}
+        pool = [k for k in logged if k.key in mine or k.key not in self._claimed]
         counted = self.counters.groups if held.event.cgroup is None else {}
         found = []
-        known = {id(k): gone for k, gone in held.logged}
+        known = {k.key: gone for k, gone in held.logged}
         taken = self._taken_by_others(held)
         for kill in claim(held.event, pool, counted, WINDOW_S + _UNCLAIMED_S):
-            gone = known.get(id(kill))
+            gone = known.get(kill.key)
             if gone is None:
                 departed, alive = self.departures.departed, self.departures.alive.values()
                 gone = find_logged(kill, departed, alive, taken)
@@ -166,7 +169,7 @@ class OomWatch:
                 taken = taken | {gone.proc[:2]}
             found.append((kill, gone))
         held.logged = tuple(found)
-        self._claimed |= {id(k) for k, _ in found}
+        self._claimed |= {k.key for k, _ in found}
 
     def _taken_by_others(self, held: _Open) -> set[Identity]:
         others = [identities(o.event.victims) for o in self._open if o is not held]
@@ -188,7 +191,7 @@ class OomWatch:
         if held.hidden:
             groups = self.counters.groups
             hidden = {p for p, k in groups.items() if k.number is not None}
-        found = candidates(free, held.event, held.since, hidden)
+        found = candidates(free, held.event, held.since, hidden, held.before)
         event = attribute(held.event, found, held.logged, self._heaviest(held.event.cgroup))
         changed = event != held.event
         held.event = event
@@ -225,7 +228,7 @@ class OomWatch:
             self._taken |= identities(held.event.victims)
         if not self._open:
             self._taken &= {d.proc[:2] for d in self.departures.departed}
-        self._claimed &= {id(k) for k in logged}
+        self._claimed &= {k.key for k in logged}
 
 
 def _because(event: OomEvent, cause: Cause, group_kill: bool) -> OomEvent:

@@ -1,8 +1,9 @@
 """The flight recorder: the last samples of every process, and all that tells of a kill.
 
-It says when to look between two refreshes: at once when the kernel tells of an OOM, when a process
-held ends or the kernel log has a record; more often the smaller the headroom; and where the kernel
-log cannot be followed, whenever /proc/vmstat's count moved, which is read five times a second.
+It says when to look between two refreshes: at once when a process held was killed or the kernel log
+has a record; more often the smaller the headroom; and whenever /proc/vmstat's count moved, which is
+read when the kernel tells of an OOM, when a process held ended, and five times a second where the
+kernel log cannot be followed. When a limited group grows, it is glimpsed who is in it.
 """
 
 from __future__ import annotations
@@ -17,11 +18,14 @@ from memtui.kernel.levels import at_or_below
 from memtui.kernel.meminfo import HostReader
 from memtui.kernel.oomnotify import OOM
 from memtui.kernel.roots import Roots
+from memtui.model.attribution import killed_by_9
 from memtui.model.badness import weigh_in
 from memtui.model.scene import Scene
 from memtui.model.snapshot import Identity, Snapshot
-from memtui.model.victims import OomEvent
+from memtui.model.victims import LOG, OomEvent
+from memtui.services.departures import Exit
 from memtui.services.glimpse import Glimpse
+from memtui.services.growth import PAUSE_S, Growth
 from memtui.services.held import Held
 from memtui.services.oomlogs import OomLogs
 from memtui.services.oomsignals import OomSignals
@@ -34,12 +38,16 @@ _SHARE = 0.01  # of one CPU that they may take; near the limit five times as muc
 _NEAR = 0.9  # of the limit in hard memory: sample faster
 _NEAR_S = 0.1
 _GAP_S = 0.04  # between two looks that somebody called for
+_PEEK_S = 0.03  # between two glimpses of a group
 _AFTER_OOM_S = (0.015, 0.04, 0.1, 0.2, 0.5)  # the count rises a moment after the kernel told
 _AFTER_KILL_S = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.0)  # the victim takes its time to go
+_JOURNAL_S = 0.4  # until journald has written what the kernel said
 _KEPT = 32  # samples
 _KEPT_S = 10.0
 _POINTS_S = 120.0
 _HELD = 32  # processes
+_HELD_ELSEWHERE = 8
+_SIZED = 8  # whose size is read again at each glimpse
 _ROWS = 60  # of a scene
 _rss = attrgetter("rss")
 
@@ -62,17 +70,22 @@ class Recorder:
         self._waker = waker
         self._watch = OomWatch(roots, cgroup)
         self._signals = OomSignals(waker, self._told)
-        self._held = Held(roots, waker, self._ended)
-        self._logs = OomLogs(roots, waker, self._ended)
-        self._glimpse = Glimpse(roots)
         self._host = HostReader(roots)
+        self._held = Held(roots, waker, self._ended, self._host.oom_kill)
+        self._logs = OomLogs(waker, self._look_now)
+        self._glimpse = Glimpse(roots)
+        self._growth = Growth(roots)
         self._live = roots.live
         self._samples: deque[_Sample] = deque(maxlen=_KEPT)
+        self._unasked: list[OomEvent] = []  # the journal may know more of these
         self._points: deque[tuple[float, int | None]] = deque()
         self._scenes: dict[int, Scene] = {}
         self._looks: list[float] = []  # monotonic times of looks that are due
+        self._checks: list[float] = []  # and of readings of the count
         self._count: int | None = None
         self._next_poll = 0.0
+        self._next_growth = 0.0
+        self._peeked: dict[str, float] = {}  # group: monotonic time of its last glimpse
         self._last_look = 0.0
         self._pause = _CALM_S
 
@@ -95,49 +108,72 @@ class Recorder:
         self._held.close()
         self._logs.close()
         self._host.close()
+        self._growth.close()
 
     # -- when to look
 
     def next_look(self, now: float) -> float:
         """Return when `wants_look` should be asked again, in monotonic seconds."""
-        times = [self._last_look + self._pause, *self._looks]
+        times = [self._last_look + self._pause, *self._looks, *self._checks]
         if self._polls:
-            times.append(max(now, self._next_poll))
+            times.append(self._next_poll)
+        if self._growth:
+            times.append(self._next_growth)
         return max(min(times), self._last_look + _GAP_S)
 
     def wants_look(self, now: float) -> bool:
         """Whether a sample is due beside those of each refresh."""
         if now < self._last_look + _GAP_S:
             return False
-        due = [t for t in self._looks if t <= now]
-        self._looks = [t for t in self._looks if t > now]
-        if due or now >= self._last_look + self._pause:
+        if self._growth and now >= self._next_growth:
+            self._next_growth = now + PAUSE_S
+            for path in self._growth.grown():
+                self._peek(path)
+        looks, self._looks = _due(self._looks, now)
+        checks, self._checks = _due(self._checks, now)
+        if looks or now >= self._last_look + self._pause:
             return True
-        if self._polls and now >= self._next_poll:
-            self._next_poll = now + _POLL_S
-            return self._host.oom_kill() != self._count
-        return False
+        if not checks and not (self._polls and now >= self._next_poll):
+            return False
+        self._next_poll = now + _POLL_S
+        count = self._host.oom_kill()
+        return count != self._count or (checks and count is None)
 
     @property
     def _polls(self) -> bool:
         return self._live and not self._logs.immediate
 
-    def _after(self, delays: Sequence[float]) -> None:
-        now = clock.monotonic()
-        self._looks = sorted({*self._looks, *(now + d for d in delays)})[:32]
+    def _look_now(self) -> None:
+        self._looks = _with(self._looks, (0.0,))
 
     def _told(self, path: str, what: str) -> None:
-        """The kernel told of a group: see who is in it while they live, and hold the biggest."""
-        alive = self._watch.departures.alive
-        known = {i[0] for i in alive}
-        procs = self._glimpse.look(path, self._watch.counters.directory(path), known)
-        self._watch.departures.glimpsed(procs)
-        inside = (p for p in alive.values() if p.cgroup and at_or_below(p.cgroup, path))
-        self._held.add([*procs[:_HELD], *nlargest(_HELD // 4, inside, key=_rss)])
-        self._after((0.0, *_AFTER_OOM_S) if what == OOM else (0.0,))
+        """The kernel told of a group; v2 does of reclaim at the limit, too."""
+        if what == OOM:
+            if self._watch.counters.version == 1:  # the kill comes next: who is there counts
+                self._peeked.pop(path, None)
+            self._checks = _with(self._checks, (0.0, *_AFTER_OOM_S))
+        self._peek(path)
 
-    def _ended(self) -> None:
-        self._after((0.0,))
+    def _peek(self, path: str) -> None:
+        """See who is in a group while they live, and hold the biggest."""
+        now = clock.monotonic()
+        if now - self._peeked.get(path, 0.0) < _PEEK_S:
+            return
+        self._peeked[path] = now
+        departures = self._watch.departures
+        directory = self._watch.counters.directory(path)
+        fresh = self._glimpse.look(path, directory, departures.settled)
+        inside = [p for p in departures.alive.values() if p.cgroup and at_or_below(p.cgroup, path)]
+        biggest = nlargest(_SIZED, inside, key=_rss)
+        departures.glimpsed([*fresh, *self._glimpse.sizes(biggest)])
+        self._held.add([*fresh[:_HELD], *biggest])
+
+    def _ended(self, told: Exit) -> None:
+        """A process held has ended: by SIGKILL, or the count tells whether it may be of that."""
+        if killed_by_9(told.status):
+            self._look_now()
+        else:
+            self._checks = _with(self._checks, (0.0,))
 
     # -- each sample
 
@@ -153,7 +189,9 @@ class Recorder:
                 badness[proc[:2]] = worth
         now = clock.monotonic()
         fired = {g: t for g, t in self._signals.fired.items() if now - t < 2.0}
-        evidence = Evidence(self._held.exits, self._logs.recent(snapshot.time), fired, badness)
+        logged, killers = self._logs.recent(snapshot.time), self._logs.killers(snapshot.time)
+        kills = self._host.oom_kill()
+        evidence = Evidence(self._held.exits, logged, fired, badness, killers, kills)
         events = self._watch.observe(snapshot.time, snapshot.procs, snapshot.quota, evidence)
         events = [self._with_scene(e) for e in events]
         self._remember(_Sample(snapshot, badness))
@@ -161,9 +199,19 @@ class Recorder:
             self._keep_watch(snapshot)
         if events:
             self._watch_groups()
-        if events or (self._watch.unsettled and not self._looks):
-            self._after(_AFTER_KILL_S if events else (0.2,))
+        self._ask_journal(events)
+        if self._watch.unsettled and (events or not self._looks):
+            self._looks = _with(self._looks, _AFTER_KILL_S if events else (0.2,))
         return events
+
+    def _ask_journal(self, events: Sequence[OomEvent]) -> None:
+        """Ask for the log's record of what was counted just now; it comes a moment later."""
+        now = clock.time()
+        self._unasked += [e for e in events if e.evidence != LOG and not e.before_start]
+        self._unasked = [e for e in self._unasked if now - e.time < _KEPT_S]
+        ripe = [e.time for e in self._unasked if now - e.time >= _JOURNAL_S]
+        if ripe and self._live and self._logs.ask(min(ripe)):
+            self._unasked = [e for e in self._unasked if now - e.time < _JOURNAL_S]
 
     def _remember(self, sample: _Sample) -> None:
         snapshot = sample.snapshot
@@ -188,7 +236,8 @@ class Recorder:
 
     def _keep_watch(self, snapshot: Snapshot) -> None:
         mine = [p for p in snapshot.procs if p.rss and self._watch.concerns(p.cgroup or "/")]
-        self._held.hold(nlargest(_HELD, mine, key=_rss))
+        elsewhere = nlargest(_HELD_ELSEWHERE, snapshot.procs, key=_rss)
+        self._held.hold([*nlargest(_HELD, mine, key=_rss), *elsewhere])
         self._held.forget_old(snapshot.time)
         self._watch_limits()
 
@@ -206,9 +255,12 @@ class Recorder:
 
     def _watch_limits(self) -> None:
         counters = self._watch.counters
+        limits = [(lv.path, lv.limit) for lv in counters.levels if lv.limit is not None]
+        limited = [(p, counters.directory(p), n) for p, n in limits]
+        if counters.version is not None:
+            self._growth.watch(counters.version, limited)
         if counters.version == 1:
-            limited = [(lv.path, lv.limit) for lv in counters.levels if lv.limit is not None]
-            self._signals.watch_usage((p, counters.directory(p), n) for p, n in limited)
+            self._signals.watch_usage(limited)
 
     # -- scenes
 
@@ -233,3 +285,15 @@ class Recorder:
         s = sample.snapshot
         rows = nlargest(_ROWS, s.procs, key=_rss)
         return Scene(s.time, rows, s.count, s.quota, tuple(self._points), sample.badness)
+
+
+def _due(times: Sequence[float], now: float) -> tuple[bool, list[float]]:
+    """Whether one of the times has come, and which are still to come."""
+    later = [t for t in times if t > now]
+    return len(later) < len(times), later
+
+
+def _with(times: Sequence[float], delays: Sequence[float]) -> list[float]:
+    """Add times from now on; in monotonic seconds, at most 32."""
+    now = clock.monotonic()
+    return sorted({*times, *(now + d for d in delays)})[:32]
