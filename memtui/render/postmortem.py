@@ -6,10 +6,10 @@ same lines.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 from memtui.kernel.cgroup import at_or_below
-from memtui.model.fields import Field, find
 from memtui.model.scene import Scene
 from memtui.model.series import Recent
 from memtui.model.snapshot import Identity, Limit, Proc
@@ -20,7 +20,7 @@ from memtui.render.oomwords import evidence, headline, next_steps, when
 from memtui.render.quota import quota_lines
 from memtui.render.spans import Line, fitted, plain, rule, spread, width_of
 from memtui.text import cells, clip, elide, fit, safe
-from memtui.units import size, size_long
+from memtui.units import percent, size, size_long
 
 _WIDE = 120  # from here on the graph stands beside the words
 _GRAPH_S = 120.0
@@ -28,9 +28,28 @@ _GRAPH_ROWS = 6
 _ROWS = 15  # processes
 _VICTIMS = 12
 _COMMAND_ROWS = 3
-_COLUMNS = tuple(map(find, ("pid", "user", "rss", "quota")))
 _BADNESS = 8
 _COMMAND = 20  # cells at least; USER and %QUOTA give way before
+
+
+class _Column(NamedTuple):
+    """One column of the processes: what stands in it, from a process and the limit in bytes."""
+
+    title: str
+    width: int
+    right: bool
+    text: Callable[[Proc, int | None], str]
+
+
+def _share(proc: Proc, limit: int | None) -> str:
+    pct = percent(proc.rss, limit)
+    return "?" if pct is None else f"{pct:.1f}" if pct < 999.5 else ">999"
+
+
+_PID = _Column("PID", 7, True, lambda p, _: str(p.pid))
+_USER = _Column("USER", 8, False, lambda p, _: safe(p.user))
+_RES = _Column("RES", 6, True, lambda p, _: size(p.rss))
+_QUOTA = _Column("%QUOTA", 7, True, _share)
 
 
 def postmortem(event: OomEvent, width: int) -> list[Line]:
@@ -268,12 +287,12 @@ def _quota(event: OomEvent, width: int) -> list[Line]:
 # -- the processes
 
 
-def _columns(width: int, badness: int) -> list[Field]:
+def _columns(width: int, badness: int) -> list[_Column]:
     """Return the columns that leave the command line enough room."""
-    columns = list(_COLUMNS)
-    for key in ("user", "quota"):
-        if width - 3 - badness - sum(f.width + 1 for f in columns) < _COMMAND:
-            columns.remove(find(key))
+    columns = [_PID, _USER, _RES, _QUOTA]
+    for column in (_USER, _QUOTA):
+        if width - 3 - badness - sum(c.width + 1 for c in columns) < _COMMAND:
+            columns.remove(column)
     return columns
 
 
