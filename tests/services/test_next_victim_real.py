@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import random
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -15,6 +18,7 @@ from memtui.model.snapshot import Proc, Snapshot
 from memtui.services.sampler import Sampler
 from tests.support.cgroups import MIB, Group
 from tests.support.holders import Holder, Holders, holders, kills, relimit
+from tests.support.limited import as_nobody
 from tests.support.procs import until
 
 LIMIT = 64 * MIB
@@ -235,6 +239,54 @@ def test_swapped_out_memory_weighs(memory_group: Group, start: Holders) -> None:
     assert watch.marked == first.pid
     assert watch.kill() == first.pid
     watch.close()
+
+
+LOOK = """
+import json, sys
+from memtui.kernel.roots import LIVE
+from memtui.services.sampler import Sampler
+doomed = Sampler(LIVE, cgroup=sys.argv[1]).sample().doomed
+print(json.dumps([doomed.identity and doomed.identity[0], doomed.reason]))
+"""
+NAMESPACE = ["unshare", "--pid", "--fork", "--mount-proc"]
+HIDING = 'mount -t proc -o hidepid=2 proc /proc && exec "$@"'
+HIDDEN = ["unshare", "--mount", "sh", "-c", HIDING, "sh"]
+
+
+def entering(group: Group) -> list[str]:
+    """A prefix that moves a command into a group."""
+    return ["/bin/sh", "-c", 'echo 0 >"$0" && exec "$@"', str(group.dir / "cgroup.procs")]
+
+
+def look_from(prefix: list[str], watched: Group) -> tuple[int | None, str]:
+    """Whom a memtui started by `prefix` marks, and else why nobody."""
+    line = [*prefix, sys.executable, "-c", LOOK, watched.cgroup]
+    done = subprocess.run(line, stdout=subprocess.PIPE, timeout=60, check=True)
+    pid, reason = json.loads(done.stdout)
+    return pid, reason
+
+
+@pytest.mark.namespaces
+def test_members_of_another_pid_namespace_are_not_overlooked(
+    memory_group: Group, start: Holders
+) -> None:
+    memory_group.set_limit(2 * LIMIT)
+    within = [*NAMESPACE, *entering(memory_group)]
+    assert look_from(within, memory_group) == (1, ""), "the first there dies like any other"
+    start(memory_group, 60)
+    pid, reason = look_from(within, memory_group)
+    assert pid is None
+    assert "seen from here" in reason or "not visible from here" in reason
+
+
+@pytest.mark.namespaces
+def test_members_that_proc_hides_are_not_overlooked(memory_group: Group, start: Holders) -> None:
+    memory_group.set_limit(2 * LIMIT)
+    start(memory_group, 8)
+    start(memory_group, 4)
+    pid, reason = look_from([*entering(memory_group), *HIDDEN, *as_nobody()], memory_group)
+    assert pid is None
+    assert "2 processes of the cgroup cannot be seen from here" in reason
 
 
 ROUNDS = 12
