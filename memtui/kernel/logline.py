@@ -24,9 +24,8 @@ _CALLER = re.compile(rb"caller=([TC]\d+)")
 _CALLER_FIELD = re.compile(rb"\[ *([TC]\d+)\] ?")
 _MANGLED = re.compile(rb"\\x([0-9a-f]{2})")
 _PRI = re.compile(rb"<(\d{1,4})>")
-_RFC5424 = re.compile(
-    rb'1 (\S+) \S+ (\S+) (\S+) \S+ (?:-|(?:\[(?:[^\]"]|"(?:\\.|[^"\\])*")*\])+)(?: |$)'
-)
+_RFC5424 = re.compile(rb"1 (\S+) \S+ (\S+) (\S+) \S+ (?:(-)(?: |$)|(?=\[))")
+_DATA = re.compile(rb'\[[^"\]]{0,200}(?:"(?:[^"\\]|\\.){0,1000}"[^"\]]{0,200}){0,64}\]')
 _MONOTONIC = re.compile(
     rb"\[ *(\d{1,12}\.\d{1,9})(?: *<[^>]{0,24}>)?\](?: ?\[ *([TC]\d+)\])?(?: |$)"
 )
@@ -146,7 +145,11 @@ def _priority(line: bytes, depth: int) -> LogLine | None:
         inner = split(rest, depth + 1)
         return inner._replace(kernel=inner.kernel and from_kernel)
     stamp = logtime.ISO.match(found[1])
-    text = rest[found.end() :].removeprefix(b"\xef\xbb\xbf")
+    start = found.end()
+    while not found[4] and (data := _DATA.match(rest, start)):
+        start = data.end()
+    start += not found[4] and rest[start : start + 1] == b" "
+    text = rest[start:].removeprefix(b"\xef\xbb\xbf")
     inner = _bracket(text, _DEPTH) or LogLine(text, True)
     return inner._replace(
         kernel=from_kernel and found[2] == b"kernel" and found[3] == b"-",

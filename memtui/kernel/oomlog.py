@@ -11,8 +11,6 @@ Source: mm/oom_kill.c; kernel.md's records of 6.1 to 7.2.
 
 from __future__ import annotations
 
-from collections import deque
-
 from memtui.kernel import oomtext
 from memtui.kernel.logline import LineReader, LogLine
 from memtui.kernel.oomdump import Dump, Dumps, Family, LogKill, apart
@@ -60,7 +58,7 @@ class OomLog:
         self._dump: Dump | None = None  # of the last kill
         self._family: Family | None = None  # whose members are being killed
         self._broken: tuple[LogLine, bytes, int] | None = None  # a name with a newline
-        self._recent: deque[LogKill] = deque(maxlen=_RECENT)
+        self._recent: dict[tuple[int, bytes], LogKill] = {}  # the last kills, oldest first
         self._next_id = 1
         self._rest = b""
 
@@ -183,23 +181,28 @@ class OomLog:
         if self._family:
             kill = self._family.adopt(kill)
         self._next_id += 1
-        self._recent.append(kill)
+        self._remember(kill)
         self._last, self._held, self._dump = kill, kill, dump
         return told
 
     def _told_before(self, killed: Killed, entry: LogLine, dump: Dump | None) -> bool:
         """Whether this very kill is known: a group kill logs its first victim twice."""
-        for kill in self._recent:
-            if (kill.pid, kill.comm) != (killed.pid, killed.comm):
-                continue
-            if self._family and kill.id in self._family.ids:
-                return True
-            between = apart(kill, entry)
-            named = not self._family and dump is not None and dump.names(killed.pid)
-            near = between == 0 if named else between is None or between <= SAME_S
-            if near and kill.total_vm == killed.total_vm:
-                return True
-        return False
+        kill = self._recent.get((killed.pid, killed.comm))
+        if kill is None:
+            return False
+        if self._family and kill.id in self._family.ids:
+            return True
+        between = apart(kill, entry)
+        named = not self._family and dump is not None and dump.names(killed.pid)
+        near = between == 0 if named else between is None or between <= SAME_S
+        return near and kill.total_vm == killed.total_vm
+
+    def _remember(self, kill: LogKill) -> None:
+        key = kill.pid, kill.comm
+        self._recent.pop(key, None)
+        self._recent[key] = kill
+        if len(self._recent) > _RECENT:
+            del self._recent[next(iter(self._recent))]
 
     def _group(self, path: bytes, entry: LogLine, raw: bytes) -> list[LogKill]:
         """All tasks of a cgroup are going to be killed: the last victim was its first."""
