@@ -22,6 +22,9 @@ SURE = frozenset((LOG, STATUS))
 """Evidence on which a victim is named without `probably`."""
 
 
+_LEAST = 1 << 20  # bytes, of a candidate whose cgroup is not known
+
+
 class Victim(NamedTuple):
     """A process that was killed, or perhaps was, as last seen. Strings are safe to display."""
 
@@ -67,6 +70,11 @@ class OomEvent(NamedTuple):
         """Whether it happened where our limits hold."""
         return self.scope == "cgroup"
 
+    @property
+    def recorded(self) -> bool:
+        """Whether an earlier run of memtui recorded it."""
+        return self.id < 0
+
 
 class Departed(NamedTuple):
     """A process that ended (or is a zombie now)."""
@@ -76,6 +84,7 @@ class Departed(NamedTuple):
     missed: float  # time of the first tick without it
     status: int | None = None  # wait status; None: not told
     badness: int | None = None  # bytes, as the kernel reckons it; None: not known
+    kills: int | None = None  # the machine's count of OOM kills, read after it had ended
 
     @property
     def weight(self) -> int:
@@ -96,19 +105,29 @@ def home(levels: Sequence[Level]) -> str | None:
 
 
 def candidates(
-    departed: Iterable[Departed], event: OomEvent, since: float, counted: Collection[str] = ()
+    departed: Iterable[Departed],
+    event: OomEvent,
+    since: float,
+    counted: Collection[str] = (),
+    before: int | None = None,
 ) -> list[Departed]:
     """Return who vanished in the event's cgroup from `since` on, the likeliest first.
 
     `counted` are cgroups whose own counter is known not to tell of this kill: nobody in one of
-    them was it. Of unknown cgroup comes last.
+    them was it. Nor was who had ended while the machine's count was still `before`: the kernel
+    counts before it kills (mm/oom_kill.c, __oom_kill_process). Who is of unknown cgroup comes last:
+    they end all the time, anywhere on the machine, and small ones are not worth a guess.
     """
     ranked = []
     for gone in departed:
         path = gone.proc.cgroup
         if gone.missed < since or gone.proc.kernel_thread or path in counted:
             continue
+        if before is not None and gone.kills is not None and gone.kills <= before:
+            continue
         if path is None:
+            if gone.weight < max(_LEAST, (event.limit_bytes or 0) // 8):
+                continue
             rank = 2
         elif event.cgroup is None or path == event.cgroup:
             rank = 0

@@ -21,6 +21,7 @@ class Exit(NamedTuple):
 
     time: float  # seconds since the epoch
     status: int | None  # wait status; None: not told (yet)
+    kills: int | None = None  # the machine's count of OOM kills, read after the end
 
 
 class Departures:
@@ -34,13 +35,24 @@ class Departures:
         self._earlier: dict[Identity, Proc] = {}  # the tick before that
         self._zombies: set[Identity] = set()
         self._badness: dict[Identity, int] = {}
+        self._glimpsed: set[Identity] = set()  # in no complete look yet
+
+    @property
+    def settled(self) -> set[int]:
+        """PIDs of the living that a complete look has seen."""
+        return {i[0] for i in self.alive if i not in self._glimpsed}
 
     def turn(
-        self, time: float, procs: Sequence[Proc], badness: Mapping[Identity, int] | None = None
+        self,
+        time: float,
+        procs: Sequence[Proc],
+        badness: Mapping[Identity, int] | None = None,
+        kills: int | None = None,
     ) -> None:
         """Compare with the tick before; a zombie has ended, though its row is still there.
 
-        `badness` of the living now, in bytes, where it is known.
+        `badness` of the living now, in bytes, where it is known; `kills` is the machine's count of
+        OOM kills, read after `procs` were.
         """
         alive = {p[:2]: p for p in procs if p.state not in "ZX"}
         zombies = {p[:2]: p for p in procs if p.state in "ZX"}
@@ -49,30 +61,47 @@ class Departures:
         for identity in self.alive.keys() - alive.keys():
             seen = self._last_seen(identity)
             known = statuses.get(identity)
-            gone = Departed(seen, last, time, known, self._badness.get(identity))
+            gone = Departed(seen, last, time, known, self._badness.get(identity), kills)
             self.departed.append(gone)
         if self.last is not None:
             for identity in zombies.keys() - self._zombies - self.alive.keys():
                 status = statuses.get(identity)
-                self.departed.append(Departed(zombies[identity], time, time, status))
+                self.departed.append(Departed(zombies[identity], time, time, status, None, kills))
         self._earlier, self.alive = self.alive, alive
         self._zombies, self.last = set(zombies), time
         self._badness = dict(badness or {})
+        self._glimpsed.clear()
         while self.departed and self.departed[0].missed < time - _KEPT_S:
             self.departed.popleft()
 
     def glimpsed(self, procs: Sequence[Proc]) -> None:
-        """Add processes that were seen between two ticks, to be missed at the next."""
+        """Add processes that were seen between two ticks, to be missed at the next.
+
+        Of those that are known already only the size is taken, where it grew: who ends shrinks.
+        """
         for proc in procs:
-            if proc.state not in "ZX":
-                self.alive[proc[:2]] = proc
+            identity = proc[:2]
+            known = self.alive.get(identity)
+            if known is None or identity in self._glimpsed:
+                self._glimpsed.add(identity)
+                least = 0 if known is None else known.rss
+                self.alive[identity] = proc._replace(rss=max(proc.rss, least))
+            elif proc.rss > known.rss:
+                self.alive[identity] = known._replace(rss=proc.rss)
+                if identity in self._badness:
+                    self._badness[identity] += proc.rss - known.rss
 
     def learn(self, exits: Mapping[Identity, Exit]) -> None:
         """Add what pidfds told of how processes ended."""
         for i, gone in enumerate(self.departed):
             told = exits.get(gone.proc[:2])
-            if told is not None and told.status is not None and gone.status is None:
-                self.departed[i] = gone._replace(status=told.status)
+            if told is None:
+                continue
+            if told.status is not None and gone.status is None:
+                gone = gone._replace(status=told.status)
+            if told.kills is not None and told.kills < (gone.kills or told.kills + 1):
+                gone = gone._replace(kills=told.kills)
+            self.departed[i] = gone
 
     def heaviest(self, cgroup: str) -> int:
         """Return the highest badness in bytes among those who live in that very group."""

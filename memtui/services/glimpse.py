@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
+from memtui.kernel import procfs
 from memtui.kernel.errors import KernelError
 from memtui.kernel.oomcount import children, read_members
 from memtui.kernel.procscan import read_once
@@ -37,9 +38,18 @@ class Glimpse:
             queue.extend((p, d) for p, d, _ in children(path, directory))
         return found
 
+    def sizes(self, procs: Iterable[Proc]) -> list[Proc]:
+        """Return those that still have memory, with what is resident now; 20 us each."""
+        found = []
+        for proc in procs:
+            with contextlib.suppress(KernelError):
+                rss = procfs.read_statm(self._roots, proc.pid).rss
+                found += [proc._replace(rss=rss)] if rss else []
+        return found
+
     def _read(self, pid: int, path: str) -> list[Proc]:
         with contextlib.suppress(KernelError):
             name = str(pid)
             proc = self._identify.proc(name, read_once(self._roots, name), None)
-            return [proc._replace(cgroup=path)]
+            return [proc._replace(cgroup=path)] if proc.rss else []  # else it is ending already
         return []

@@ -27,11 +27,18 @@ _REAPED_S = 10.0  # how long the parent may take until we no longer wait for the
 class Held:
     """Holds a pidfd of each process that `hold` names; `exits` says who ended, and how."""
 
-    def __init__(self, roots: Roots, waker: Waker, ended: Callable[[], None]) -> None:
-        """Call `ended` whenever something was learnt."""
+    def __init__(
+        self,
+        roots: Roots,
+        waker: Waker,
+        ended: Callable[[Exit], None],
+        kills: Callable[[], int | None],
+    ) -> None:
+        """Call `ended` whenever something was learnt; `kills` counts the machine's OOM kills."""
         self._roots = roots
         self._waker = waker
         self._ended = ended
+        self._kills = kills
         self._fds: dict[Identity, int] = {}
         self._added: dict[Identity, float] = {}  # monotonic seconds
         self.exits: dict[Identity, Exit] = {}
@@ -86,12 +93,14 @@ class Held:
             status = exit_status(fd)
         if status is None and not events & select.POLLHUP:
             status = procfs.read_exit_status(self._roots, identity[0])
-        self.exits[identity] = Exit(known.time if known else time.time(), status)
+        if known is None:
+            known = Exit(time.time(), None, self._kills())
+        self.exits[identity] = known._replace(status=status)
         if status is not None or events & (select.POLLHUP | select.POLLERR):
             self._release(identity)
         else:
             self._waker.watch(fd, 0, lambda events: self._heard(identity, events))
-        self._ended()
+        self._ended(self.exits[identity])
 
     def _release(self, identity: Identity) -> None:
         fd = self._fds.pop(identity, None)
