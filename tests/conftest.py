@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -11,7 +14,10 @@ from tests.support.cgroups import Group, memory_group_of, place, v1_group
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make each feature a marker."""
+    """Make each feature a marker; keep memtui's state of tests apart from the user's own."""
+    state = tempfile.mkdtemp(prefix="memtui-state-")
+    os.environ["XDG_STATE_HOME"] = state
+    config.add_cleanup(lambda: shutil.rmtree(state, ignore_errors=True))
     for name, feature in worlds.FEATURES.items():
         config.addinivalue_line("markers", f"{name}: needs {feature.needs}")
 
@@ -51,6 +57,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def _world(record_testsuite_property: Callable[[str, object], None]) -> None:
     """Leave in the results what this world has."""
     record_testsuite_property("features", " ".join(worlds.present()))
+
+
+@pytest.fixture(autouse=True)
+def _own_state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Remember and configure nothing beyond one test, least of all in a person's home."""
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("XDG_STATE_HOME", str(home / "state"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
 
 
 @pytest.fixture

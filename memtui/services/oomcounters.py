@@ -7,7 +7,7 @@ vmstat: there the levels' own counters decide, which the quota reader sums over 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from memtui.kernel.cgroup import HierarchyReader, Level, at_or_below
@@ -22,7 +22,27 @@ _RECHECKS = 2  # walks after one that was called for: the counters do not move a
 _TINY = 0.03  # of RAM available: the machine itself ran out
 _PAGES = 1 << 20  # how near to its limit a peak stands after an OOM, in bytes
 
+_COUNTS = 1500  # remembered at most
+_TOTAL = "//"  # behind a path: with all below it; no cgroup's path has it
+
 Gate = tuple[int | None, ...]
+Key = tuple[str, int]
+"""(cgroup path, inode of its directory)."""
+News = Callable[[Key, int], tuple[int, float | None]]
+"""From a counter: how many of its kills nobody has seen, and when somebody last looked."""
+
+
+def unseen(_key: Key, number: int) -> tuple[int, float | None]:
+    """Say that nobody ever looked."""
+    return number, None
+
+
+class Before(NamedTuple):
+    """Kills in a group of before the start."""
+
+    cgroup: str
+    number: int
+    last_looked: float | None  # seconds since the epoch
 
 
 class Cause(NamedTuple):
@@ -63,8 +83,8 @@ class OomCounters:
         self._told_hidden: dict[str | None, int] = {}  # and those that no group's own counter has
         self._unexplained: dict[str | None, int] = {}
 
-    def start(self) -> list[tuple[str, int]]:
-        """Read all counters; return (cgroup, kills) of each group that counts some already."""
+    def start(self, news: News = unseen) -> list[Before]:
+        """Read all counters; return what groups count already and nobody has seen, most first."""
         host = read_oom_kill(self._roots)
         reader = HierarchyReader(self._roots, self._asked)
         try:
@@ -80,7 +100,13 @@ class OomCounters:
         self._base_host = host
         self._base_levels = self._summed(hierarchy.levels)
         self._gate = _gate(host, hierarchy.levels)
-        return self._before()
+        return self._before(news)
+
+    def counts(self) -> dict[Key, int]:
+        """Return the counters as they are, for a later `news`; those that concern us first."""
+        own = {(p, k.inode): k.number for p, k in self.groups.items() if k.number is not None}
+        kept = sorted(own, key=lambda key: not (own[key] or self._at_home(key[0])))[:_COUNTS]
+        return {**{key: own[key] for key in kept}, **self._totals()}
 
     def look(self, quota: Quota, fired: Mapping[str, float] | None = None) -> list[Rise]:
         """Return the counters that rose since the last look.
@@ -150,13 +176,30 @@ class OomCounters:
     def _explained(self, level: str) -> int:
         return _sum_below(self._told, level) + _sum_below(self._told_hidden, level)
 
-    def _before(self) -> list[tuple[str, int]]:
-        found = [(p, k.number) for p, k in self.groups.items() if k.number]
-        for path, number in self._base_levels.items():  # innermost first
-            rest = number - _sum_below(dict(found), path)
+    def _before(self, news: News) -> list[Before]:
+        """What the groups' own counters have, then what only the sums above them do."""
+        found: dict[str, Before] = {}
+        for path, kills in self.groups.items():
+            if kills.number:
+                number, looked = news((path, kills.inode), kills.number)
+                found[path] = Before(path, number, looked)
+        told = list(found.values())
+        for key, total in self._totals().items():  # innermost first
+            path = key[0].removesuffix(_TOTAL)
+            number, looked = news(key, total)
+            rest = number - sum(b.number for b in told if at_or_below(b.cgroup, path))
             if rest > 0:
-                found.append((path, rest))
-        return sorted(found, key=lambda f: -f[1])
+                told.append(Before(path, rest, looked))
+        return sorted((b for b in told if b.number > 0), key=lambda b: -b.number)
+
+    def _totals(self) -> dict[Key, int]:
+        """The sums of v2's levels, in which groups that are gone still count."""
+        inodes = {p: self.groups[p].inode for p in self._base_levels if p in self.groups}
+        now = self._summed(self.levels)
+        return {(p + _TOTAL, inodes[p]): n for p, n in now.items() if p in inodes}
+
+    def _at_home(self, path: str) -> bool:
+        return self.home is not None and at_or_below(path, self.home)
 
     # -- whose limit
 

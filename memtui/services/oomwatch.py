@@ -13,7 +13,7 @@ from memtui.model.attribution import Logged, attribute, claim, find_logged
 from memtui.model.snapshot import Identity, Proc, Quota
 from memtui.model.victims import SURE, Departed, OomEvent, candidates, identities
 from memtui.services.departures import Departures, Exit
-from memtui.services.oomcounters import Cause, OomCounters, Rise
+from memtui.services.oomcounters import Cause, News, OomCounters, Rise, unseen
 from memtui.services.restarts import Restarts
 from memtui.services.sigkills import BIG, OtherKiller, Sigkills, sigkill_event
 
@@ -65,11 +65,14 @@ class OomWatch:
         self._looked_since = 0.0  # `since` of the look before
         self._quiet: int | None = None  # the machine's count at the last look without a kill
 
-    def start(self) -> list[OomEvent]:
-        """Read all counters; return one event per group that counts kills already."""
+    def start(self, news: News = unseen) -> list[OomEvent]:
+        """Read all counters; return one event per group that counts kills nobody has seen."""
         now = clock.time()
-        found = self.counters.start()[:_BEFORE]
-        return [self._event(path, n, now, before=True) for path, n in found]
+        found = self.counters.start(news)[:_BEFORE]
+        return [
+            self._event(b.cgroup, b.number, now, before=True)._replace(last_looked=b.last_looked)
+            for b in found
+        ]
 
     def observe(
         self, time: float, procs: Sequence[Proc], quota: Quota, evidence: Evidence = NO_EVIDENCE

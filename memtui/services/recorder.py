@@ -30,6 +30,7 @@ from memtui.services.held import Held
 from memtui.services.oomlogs import OomLogs
 from memtui.services.oomsignals import OomSignals
 from memtui.services.oomwatch import Evidence, OomWatch
+from memtui.services.remembered import Remembered
 from memtui.services.waker import Waker
 
 _POLL_S = 0.2
@@ -76,6 +77,7 @@ class Recorder:
         self._glimpse = Glimpse(roots)
         self._growth = Growth(roots)
         self._live = roots.live
+        self._remembered = Remembered(roots)
         self._samples: deque[_Sample] = deque(maxlen=_KEPT)
         self._unasked: list[OomEvent] = []  # the journal may know more of these
         self._points: deque[tuple[float, int | None]] = deque()
@@ -91,16 +93,22 @@ class Recorder:
 
     def start(self) -> list[OomEvent]:
         """Begin to watch; return the events of before."""
-        before = self._watch.start()
+        earlier = self._remembered.begin()
+        before = self._watch.start(self._remembered.news)
+        self._remembered.count(self._watch.counters.counts())
         self._count = self._host.oom_kill()
         if self._live:
             self._logs.open()
             self._watch_groups()
-        return before
+        return [*earlier, *before]
 
     def expect(self, killed: set[Identity]) -> None:
         """Take a set, shared with its owner, of those whose end by SIGKILL is no news."""
         self._watch.sigkills.expected = killed
+
+    def farewell(self) -> None:
+        """Write down what is to be remembered; from any thread."""
+        self._remembered.farewell()
 
     def close(self) -> None:
         """Give back every descriptor."""
@@ -199,6 +207,8 @@ class Recorder:
             self._keep_watch(snapshot)
         if events:
             self._watch_groups()
+            self._remembered.count(self._watch.counters.counts())
+        self._remembered.take(snapshot.time, events)
         self._ask_journal(events)
         if self._watch.unsettled and (events or not self._looks):
             self._looks = _with(self._looks, _AFTER_KILL_S if events else (0.2,))

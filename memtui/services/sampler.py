@@ -179,6 +179,7 @@ class Sampler:
         self._cgroup = cgroup
         self._processes: Processes | PortableProcesses | None = None
         self._waker = Waker()
+        self._recorder: Recorder | None = None
         self._stop = False
         self._thread: threading.Thread | None = None
 
@@ -245,6 +246,8 @@ class Sampler:
         """End the thread; does not wait for a slow /proc."""
         self._stop = True
         self._waker.wake()
+        if self._recorder is not None:
+            self._recorder.farewell()
         if self._thread is None:
             self._close()
 
@@ -272,7 +275,7 @@ class Sampler:
     def _run(self) -> None:
         from memtui.services.recorder import Recorder
 
-        recorder = Recorder(self.roots, self._cgroup, self._waker)
+        recorder = self._recorder = Recorder(self.roots, self._cgroup, self._waker)
         recorder.expect(self.expected)
         self._untold = recorder.start()
         due = time.monotonic()

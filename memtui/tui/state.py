@@ -40,15 +40,18 @@ class State:
 
     @property
     def events(self) -> list[OomEvent]:
-        """OOM events, newest first: ours, then elsewhere, then from before memtui started."""
-        events = self._events.values()
-        return sorted(events, key=lambda e: (not e.before_start, e.ours, e.time), reverse=True)
+        """OOM events, newest first: ours, elsewhere, of before the start, of earlier runs."""
+
+        def rank(event: OomEvent) -> tuple[bool, bool, bool, float]:
+            return not event.recorded, not event.before_start, event.ours, event.time
+
+        return sorted(self._events.values(), key=rank, reverse=True)
 
     @property
     def kills(self) -> int:
         """Kills counted since memtui started, at our levels (not elsewhere on the machine)."""
-        counted = (e for e in self._events.values() if e.kind == "oom" and not e.before_start)
-        return sum(e.count for e in counted if e.ours)
+        counted = (e for e in self._events.values() if e.kind == "oom" and e.ours)
+        return sum(e.count for e in counted if not e.before_start and not e.recorded)
 
     @property
     def earlier_kills(self) -> int:
