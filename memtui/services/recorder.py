@@ -18,7 +18,7 @@ from memtui.kernel.levels import at_or_below
 from memtui.kernel.meminfo import HostReader
 from memtui.kernel.oomnotify import OOM
 from memtui.kernel.roots import Roots
-from memtui.model.attribution import killed_by_9
+from memtui.model.attribution import killed_by_9, name_earlier
 from memtui.model.badness import weigh_in
 from memtui.model.scene import Scene
 from memtui.model.snapshot import Identity, Snapshot
@@ -27,7 +27,7 @@ from memtui.services.departures import Exit
 from memtui.services.glimpse import Glimpse
 from memtui.services.growth import PAUSE_S, Growth
 from memtui.services.held import Held
-from memtui.services.oomlogs import OomLogs
+from memtui.services.oomlogs import OomLogs, history
 from memtui.services.oomsignals import OomSignals
 from memtui.services.oomwatch import Evidence, OomWatch
 from memtui.services.remembered import Remembered
@@ -95,6 +95,9 @@ class Recorder:
         """Begin to watch; return the events of before."""
         earlier = self._remembered.begin()
         before = self._watch.start(self._remembered.news)
+        if before and self._live:
+            told = history()
+            before = [name_earlier(e, told) for e in before]
         self._remembered.count(self._watch.counters.counts())
         self._count = self._host.oom_kill()
         if self._live:

@@ -71,6 +71,21 @@ def test_kills_between_two_runs_are_told_once(memory_group: Group) -> None:
         assert of(memory_group, told) == []
 
 
+@pytest.mark.kmsg
+def test_the_kernel_log_names_those_that_nobody_saw(memory_group: Group) -> None:
+    memory_group.set_limit(24 * MIB)
+    with watching():
+        pass
+    process = memory_group.start(line("hog", mib=60, tell=0))
+    process.wait(30)
+    with watching() as told:
+        (event,) = of(memory_group, told)
+    (victim,) = event.victims
+    assert (victim.pid, victim.evidence) == (process.pid, "kernel-log")
+    assert (event.cause, event.limit_cgroup) == ("limit", memory_group.cgroup)
+    assert "Killed process" in event.record
+
+
 @pytest.mark.world
 def test_a_kill_that_was_seen_is_known_to_the_next_run_with_its_post_mortem(
     memory_group: Group,
