@@ -38,7 +38,11 @@ class Around(NamedTuple):
 
 
 class Doomed(NamedTuple):
-    """Whom the OOM killer would take now; without an `identity`, why that is not known."""
+    """Whom the OOM killer would take now; without an `identity`, why that is not known.
+
+    A margin of some hundred KiB or less decides nothing where there are several CPUs: each
+    holds back some of what it counts, and the OOM killer does not wait for the sum.
+    """
 
     identity: Identity | None
     reason: str = ""  # a clause, where nobody is named

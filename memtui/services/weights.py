@@ -7,6 +7,8 @@ With a thousand processes in the level that binds, a tick reads about a hundred 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from itertools import compress
+from operator import is_not
 
 from memtui.kernel import oomscore
 from memtui.kernel.errors import Gone, KernelError
@@ -49,6 +51,19 @@ class _Inside(dict["str | None", bool]):
         return held
 
 
+def _changed(before: Sequence[Proc], now: Sequence[Proc]) -> tuple[Sequence[Proc], set[Identity]]:
+    """Return the records that are new, and the processes that lost theirs.
+
+    Most records are the very objects of the tick before, in the same order.
+    """
+    pairs = list(compress(zip(before, now, strict=False), map(is_not, before, now)))
+    if len(before) <= len(now) and all(a[:2] == b[:2] for a, b in pairs):
+        return [*(b for _, b in pairs), *now[len(before) :]], set()
+    old, new = {id(p): p for p in before}, {id(p): p for p in now}
+    fresh = [new[i] for i in new.keys() - old.keys()]
+    return fresh, {old[i][:2] for i in old.keys() - new.keys()}
+
+
 class _Members:
     """Who is in the level that binds; only records that changed are looked at again."""
 
@@ -56,7 +71,7 @@ class _Members:
         self.there: dict[Identity, Proc] = {}
         self.headless: dict[Identity, Proc] = {}  # zombies whose other threads live on
         self._inside = _Inside(level)
-        self._records: dict[int, Proc] = {}  # by id(): held, so that none is another's
+        self._before: Sequence[Proc] = ()
 
     @property
     def path(self) -> str | None:
@@ -65,25 +80,23 @@ class _Members:
 
     def turn(self, procs: Sequence[Proc]) -> tuple[list[Proc], list[Identity]]:
         """Take the processes of a tick; return records that are new, and who left."""
-        now = dict(zip(map(id, procs), procs, strict=True))
-        before, self._records = self._records, now
-        fresh = [now[i] for i in now.keys() - before.keys()]
-        lost = {before[i][:2] for i in before.keys() - now.keys()}
-        moved = []
+        before, self._before = self._before, procs
+        fresh, lost = _changed(before, procs)
+        moved, dead = [], []
         for p in fresh:
-            identity = p[:2]
-            if not self._inside[p.cgroup]:
-                lost.add(identity)
-                continue
-            if p.virt or p.rss:
-                lost.discard(identity)
-                self.there[identity] = p
+            if (p.virt or p.rss) and self._inside[p.cgroup]:
+                lost.discard(p[:2])
+                self.there[p[:2]] = p
                 moved.append(p)
-            elif p.state == "Z" and p.threads > 1:
-                self.headless[identity] = p
+            else:
+                lost.add(p[:2])
+                dead.append(p)
         left = [i for i in lost if self.there.pop(i, None) is not None]
-        for identity in lost.intersection(self.headless):
-            del self.headless[identity]
+        for identity in lost:
+            self.headless.pop(identity, None)
+        for p in dead:
+            if p.state == "Z" and p.threads > 1 and self._inside[p.cgroup]:
+                self.headless[p[:2]] = p
         return moved, left
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import subprocess
 import sys
@@ -160,6 +161,16 @@ def test_the_mark_moves_with_the_limit(
     relimit(watch.group, limits[1] * MIB)
     assert watch.marked == then.pid
     assert watch.kill() == then.pid
+
+
+def test_of_equals_the_one_that_came_last(watch: Watch, start: Holders) -> None:
+    if os.cpu_count() != 1:
+        pytest.skip("needs a single CPU: with more the kernel counts resident pages inexactly")
+    parent = start(watch.group, 2)
+    children = [parent.fork(6) for _ in range(3)]
+    assert watch.doomed.margin == 0
+    assert watch.marked == children[-1]
+    assert watch.kill() == children[-1]
 
 
 def test_page_tables_weigh(watch: Watch, start: Holders) -> None:

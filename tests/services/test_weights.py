@@ -9,18 +9,26 @@ from pathlib import Path
 import pytest
 
 from memtui.kernel.roots import LIVE, Roots
-from memtui.model.badness import Doomed
+from memtui.model.badness import Doomed, sees_all
 from memtui.model.snapshot import Proc, Quota
 from memtui.services.quota import QuotaSource
 from memtui.services.sampler import Processes, Sampler
 from memtui.services.weights import Weigher, Weight
 from tests.support.crowd import crowd
 from tests.support.made import MIB, proc
-from tests.support.procs import sleeper
+from tests.support.procs import sleeper, state_of, until
 from tests.support.trees import copy
 
 TOUCH = "held = bytearray(24 << 20); held[::4096] = b'x' * len(held[::4096])"
 RAISE = "open('/proc/self/oom_score_adj', 'w').write('{}')"
+HEADLESS = """
+import ctypes, threading
+def go_on():
+    time.sleep(60)
+threading.Thread(target=go_on).start()
+print('ready', flush=True)
+ctypes.CDLL(None).syscall({"x86_64": 60, "aarch64": 93}[__import__("os").uname().machine], 0)
+"""
 V2_GROUP = "/user.slice/user-1000.slice/session-3.scope"
 
 
@@ -30,6 +38,8 @@ class Watched:
     def __init__(self) -> None:
         self.weigher = Weigher(LIVE)
         self._processes = Processes(LIVE, 0)
+        if not sees_all(self._processes.sample()):
+            pytest.skip("needs to see every process of the machine")
         quota = QuotaSource(LIVE).read()
         host = quota.binding and quota.binding._replace(level=None)
         self.quota = quota._replace(binding=host)
@@ -90,6 +100,27 @@ def test_among_many_an_adj_is_found_within_sixteen_ticks_and_at_once_where_it_ma
         assert seen[-1] == 1000
         set_adj(quiet.pid, 500)
         assert watched.tick()[0][watched.identity(quiet.pid)].adj == 500
+
+
+def test_a_death_nobody_collects_is_a_death() -> None:
+    with sleeper(RAISE.format(1000)) as process:
+        watched = Watched()
+        assert watched.tick()[1].identity == watched.identity(process.pid)
+        process.kill()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        weights, after = watched.tick()
+        assert watched.identity(process.pid) not in weights
+        assert after.identity != watched.identity(process.pid)
+
+
+def test_who_goes_on_without_its_first_thread_hides_its_memory() -> None:
+    with sleeper(HEADLESS) as process:
+        until(lambda: state_of(process.pid) == "Z")
+        watched = Watched()
+        doomed = watched.tick()[1]
+        assert doomed.identity is None
+        assert f"{process.pid} hides its memory" in doomed.reason
+    assert "hides its memory" not in watched.tick()[1].reason
 
 
 def test_kernel_threads_and_zombies_have_no_weight() -> None:
