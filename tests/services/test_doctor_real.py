@@ -26,18 +26,20 @@ from tests.support.programs import line
 WATCH = """
 import fcntl, os, select, struct, sys
 fd = os.pidfd_open(int(sys.argv[1]))
+def ask():
+    told = bytearray(struct.pack("=Q56x", 8))
+    try:
+        fcntl.ioctl(fd, 0xC040FF0B, told)
+    except OSError as e:
+        sys.exit(print(f"nothing: {e}"))
+    return struct.unpack_from("=Q", told)[0] & 8, struct.unpack_from("=i", told, 60)[0]
 print("watches", flush=True)
+ask()
 end = select.poll()
 end.register(fd, 0)
-end.poll(5000)  # POLLHUP, once it is reaped; kernels before 6.9 never tell
-told = bytearray(struct.pack("=Q56x", 8))
-try:
-    fcntl.ioctl(fd, 0xC040FF0B, told)
-except OSError as e:
-    print(f"nothing: {e}")
-else:
-    mask, code = struct.unpack_from("=Q", told)[0], struct.unpack_from("=i", told, 60)[0]
-    print(f"status {code}" if mask & 8 else "nothing")
+end.poll(20000)  # POLLHUP, once it is reaped (Linux 6.9)
+ended, code = ask()
+print(f"status {code}" if ended else "nothing")
 """
 
 LOG = """
