@@ -11,21 +11,25 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from typing import NamedTuple
 
-from memtui.cli.common import FAILED, OK, Failure, UsageError, put
+from memtui.cli.common import FAILED, OK, Failure, UsageError, put, terminal_width
 from memtui.cli.since import parse_since
 from memtui.kernel.errors import KernelError
 from memtui.kernel.kmsg import read_boot_time
 from memtui.kernel.logtime import with_year
 from memtui.kernel.oomlog import LogKill, OomLog
+from memtui.model.ownkills import Known, as_event, merge, uncounted
 from memtui.render import ansi, killlist, palette
-from memtui.render.killlist import Found
+from memtui.render.killlist import Found, rss_of
+from memtui.render.postmortem import postmortem
 from memtui.render.spans import Line, plain
 from memtui.services.kernellog import KernelLog, NoLog, open_kernel_log, wait
 from memtui.services.logfile import STDIN, LogFile, NotALog
+from memtui.services.store import KillLog
 from memtui.text import decode, safe
 from memtui.units import duration
 
 SCHEMA = "memtui.oom/1"
+_PAGE = 100  # cells, where no terminal says
 _BURST_S = 0.02  # the lines of one kill come within microseconds, those of a group within this
 
 
@@ -50,6 +54,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--follow", action="store_true", help="print new kills as they come")
     parser.add_argument(
+        "--show",
+        type=int,
+        metavar="N",
+        help="the post-mortem of one kill: 1 is the newest, 2 the one before",
+    )
+    parser.add_argument(
         "--json", action="store_true", help="one JSON document, schema memtui.oom/1"
     )
 
@@ -60,11 +70,15 @@ def main(args: argparse.Namespace) -> int:
     since = None
     if args.since is not None:
         since = parse_since(args.since, now, read_boot_time())
+    if args.show is not None and (args.follow or args.json or args.show < 1):
+        raise UsageError("--show takes a number from 1 on, and neither --follow nor --json")
     if args.follow:
         return _follow(args, since)
-    collected = collect(args.log, since)
+    collected = collect(args.log, since, records=args.show is not None)
     for note in collected.notes:
         _say(note)
+    if args.show is not None:
+        return _show(collected, args.show)
     if args.json:
         put(json.dumps(document(collected.found)) + "\n")
     elif collected.found:
@@ -74,17 +88,48 @@ def main(args: argparse.Namespace) -> int:
     return collected.status
 
 
-def collect(path: str | None, since: float | None) -> Collected:
+def collect(path: str | None, since: float | None, records: bool = False) -> Collected:
     """Return all kills since a moment, from a saved log or from what this machine knows.
 
-    The seam for other sources: memtui's own record belongs here, beside the kernel log.
+    That is the kernel log and memtui's own record. `records` keeps the log's own lines.
     Raises UsageError, Failure.
     """
-    return _from_kernel(since) if path is None else _from_file(path, since)
+    return _from_machine(since, records) if path is None else _from_file(path, since, records)
+
+
+def _from_machine(since: float | None, records: bool) -> Collected:
+    log = KillLog()
+    own = [e for e in log.read() if since is None or e.time >= since]
+    try:
+        told = _from_kernel(since, records)
+    except Failure as e:
+        if not own:
+            raise
+        told = Collected([], [str(e)])
+    notes = [*told.notes, *([log.directory.problem] if log.directory.problem else [])]
+    if unnamed := uncounted(own):
+        notes.append(f"{unnamed} more were counted by memtui; who they were is not known")
+    if log.skipped:
+        notes.append(f"{log.skipped} lines of memtui's own record make no sense")
+    known = merge([each.kill for each in told.found], own)
+    return Collected([Found(k.kill, k.evidence, k.event) for k in known], notes)
+
+
+def _show(collected: Collected, number: int) -> int:
+    """Print a post-mortem. Raises Failure where there are not so many kills."""
+    count = len(collected.found)
+    if number > count:
+        known = f"only {count} known" if count else "no kill is known"
+        raise Failure(f"--show {number}: {known}")
+    found = collected.found[-number]
+    tty = sys.stdout is not None and sys.stdout.isatty()
+    page = postmortem(as_event(Known(*found)), max(40, terminal_width()) if tty else _PAGE)
+    put("\n".join(line.rstrip() for line in _painted(page)) + "\n")
+    return collected.status
 
 
 def _where(args: argparse.Namespace) -> str:
-    place = "the kernel log of this boot"
+    place = "the kernel log of this boot, nor in memtui's own record"
     if args.log is not None:
         place = "stdin" if args.log == STDIN else repr(safe(args.log))
     return place if args.since is None else f"{place} since {safe(args.since)}"
@@ -94,8 +139,8 @@ def _say(note: str) -> None:
     sys.stderr.write(f"memtui: {safe(note)}\n")
 
 
-def _from_kernel(since: float | None) -> Collected:
-    log = open_kernel_log(read_boot_time() - 1 if since is None else since, False, records=False)
+def _from_kernel(since: float | None, records: bool) -> Collected:
+    log = open_kernel_log(read_boot_time() - 1 if since is None else since, False, records=records)
     if isinstance(log, NoLog):
         raise Failure(_no_log(log))
     kills: dict[int, LogKill] = {}
@@ -148,9 +193,9 @@ def _open(path: str) -> LogFile:
         raise Failure(f"cannot read {path!r}: {e.strerror}") from e
 
 
-def _parsed(file: LogFile, path: str) -> Iterator[LogKill]:
+def _parsed(file: LogFile, path: str, records: bool = False) -> Iterator[LogKill]:
     """Yield the kills of a saved log as they are read. Raises Failure."""
-    log = OomLog(records=False)
+    log = OomLog(records=records)
     try:
         for data in file.chunks():
             yield from log.feed_data(data)
@@ -160,13 +205,13 @@ def _parsed(file: LogFile, path: str) -> Iterator[LogKill]:
     yield from log.finish()
 
 
-def _from_file(path: str, since: float | None) -> Collected:
+def _from_file(path: str, since: float | None, records: bool) -> Collected:
     kills: dict[int, LogKill] = {}
     notes, status = [], OK
     with _open(path) as file:
         written = file.written or clock.time()
         try:
-            for kill in _parsed(file, path):
+            for kill in _parsed(file, path, records):
                 kills[kill.id] = kill
         except Failure as e:  # what was read counts
             notes, status = [str(e)], FAILED
@@ -240,4 +285,4 @@ def _as_json(found: Found) -> dict[str, object]:
     for key in ("id", "table", "record"):
         del told[key]
     limits = [limit._asdict() for limit in found.kill.limits]
-    return {**told, "evidence": found.evidence, "rss": found.kill.rss, "limits": limits}
+    return {**told, "evidence": found.evidence, "rss": rss_of(found), "limits": limits}

@@ -6,7 +6,6 @@ read back was perhaps written by somebody else: every value is checked, every te
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from memtui.kernel.levels import Events, Level, Parts
@@ -27,12 +26,10 @@ from memtui.model.checked import (
 from memtui.model.scene import Scene
 from memtui.model.snapshot import Host, Limit, Pressure, Proc, Quota
 from memtui.model.victims import LOG, NONE, STATUS, VANISHED, OomEvent, Victim
-from memtui.text import safe
 
 SCHEMA = "memtui.kill/1"
 _PROCS, _POINTS, _LEVELS, _VICTIMS = 15, 240, 64, 64
 _NAME, _COMMAND, _RECORD = 256, 512, 1 << 15  # characters
-_SAME_S = 5.0  # seconds between the log's time of a kill and the tick that found it
 
 _SCOPES = ("cgroup", "elsewhere", "gone")
 _KINDS = ("oom", "sigkill")
@@ -303,36 +300,3 @@ def _limit(doc: object, levels: int) -> Limit | None:
 
 def _ints(kind: type[_Ints], d: Doc) -> _Ints:
     return kind(*(int_of(d, key) for key in kind._fields))
-
-
-# -- beside the kernel log
-
-
-def merge_kills(logged: Sequence[Doc], own: Sequence[OomEvent]) -> list[dict[str, Any]]:
-    """Return the log's kills (as in `memtui.oom/1`) and our own, each once, oldest first.
-
-    The same kill is the same PID and name within seconds; the log's facts win, ours fill in what
-    it does not tell. Kills that are not the kernel's are left out; of unknown time come first.
-    """
-    merged = [dict(kill) for kill in logged]
-    free = list(range(len(merged)))
-    for event in own:
-        if event.kind != "oom":
-            continue
-        for victim in event.victims:
-            kill = victim_json(event, victim)
-            same = next((i for i in free if _same(merged[i], kill)), None)
-            if same is None:
-                merged.append(kill)
-            else:
-                free.remove(same)
-                known = {key: value for key, value in merged[same].items() if value is not None}
-                merged[same] = {**kill, **known}
-    return sorted(merged, key=lambda kill: kill.get("time") or 0.0)
-
-
-def _same(logged: Doc, own: Doc) -> bool:
-    if logged.get("pid") != own["pid"] or safe(str(logged.get("comm"))) != own["comm"]:
-        return False
-    at = logged.get("time")
-    return at is not None and abs(float(at) - own["time"]) <= _SAME_S

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from memtui.kernel.oomlog import LogKill
+from memtui.model.ownkills import Known, size_of
+from memtui.model.victims import OomEvent
 from memtui.render.spans import Line
 from memtui.text import cells, fit, show
 from memtui.units import size
@@ -22,6 +24,12 @@ class Found(NamedTuple):
 
     kill: LogKill
     evidence: str = "kernel-log"
+    event: OomEvent | None = None  # what memtui saw of it
+
+
+def rss_of(found: Found) -> int | None:
+    """Return its resident memory in bytes: the log's word, else what memtui saw."""
+    return size_of(Known(*found))
 
 
 def when(kill: LogKill) -> str:
@@ -47,7 +55,7 @@ def cells_of(found: Found) -> tuple[str, ...]:
         when(kill),
         show(kill.comm),
         str(kill.pid),
-        size(kill.rss),
+        size(rss_of(found)),
         "?" if kill.oom_score_adj is None else str(kill.oom_score_adj),
         whose(kill),
         found.evidence + (", whole group" if kill.group_kill else ""),
@@ -74,7 +82,7 @@ def kill_lines(found: Sequence[Found]) -> list[Line]:
 def totals(found: Sequence[Found]) -> str:
     """Return how many were killed, by what, and how much memory they held."""
     count = len(found)
-    sizes = [each.kill.rss for each in found]
+    sizes = [rss_of(each) for each in found]
     known = [n for n in sizes if n is not None]
     parts = [f"{count} process{'' if count == 1 else 'es'} killed"]
     for scope, words in (("memcg", "by the limit of a cgroup"), ("global", "by the host's memory")):

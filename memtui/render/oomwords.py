@@ -35,7 +35,9 @@ _LOG_IS_SURE = (
 
 
 def when(epoch_s: float) -> str:
-    """Return a moment with its date, in local time."""
+    """Return a moment with its date, in local time; 0 is an unknown one."""
+    if not epoch_s:
+        return "time not known"
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(epoch_s))
 
 

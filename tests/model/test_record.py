@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memtui.model.record import from_record, merge_kills, to_record
+from memtui.model.record import from_record, to_record
 from memtui.model.victims import OomEvent
 from memtui.render.postmortem import as_text, postmortem
 from memtui.render.spans import plain
@@ -107,34 +107,3 @@ def test_numbers_out_of_any_range_are_refused(number: float) -> None:
     for key in ("time", "count"):
         with pytest.raises(ValueError, match=key):
             from_record({**to_record(event()), key: number})
-
-
-def logged(**more: object) -> dict[str, object]:
-    return {"time": AT - 1, "pid": 4821, "comm": "python3", "uid": 1000, "anon_rss": 5, **more}
-
-
-def test_the_same_kill_is_told_once_with_the_log_s_facts() -> None:
-    (kill,) = merge_kills([logged(task_memcg=None, evidence="kernel-log")], [event()])
-    assert (kill["uid"], kill["anon_rss"], kill["evidence"]) == (1000, 5, "kernel-log")
-    assert kill["command"].startswith("/usr/bin/python3"), "what the log does not tell is ours"
-    assert kill["task_memcg"] == GROUP
-
-
-@pytest.mark.parametrize(
-    "other", [{"pid": 4822}, {"comm": "python"}, {"time": AT - 60}, {"time": None}]
-)
-def test_another_kill_is_another(other: dict[str, object]) -> None:
-    assert len(merge_kills([logged(**other)], [event()])) == 2
-
-
-def test_two_of_ours_never_become_one_of_the_log_s() -> None:
-    assert len(merge_kills([logged()], [event(), event(id=2)])) == 2
-
-
-def test_what_the_kernel_did_not_kill_is_no_kill() -> None:
-    assert merge_kills([], [by("exit-status", kind="sigkill")]) == []
-
-
-def test_merged_kills_are_in_order() -> None:
-    made = merge_kills([logged(pid=1, time=AT + 9), logged(pid=2, time=None)], [event()])
-    assert [kill["pid"] for kill in made] == [2, 4821, 1]
