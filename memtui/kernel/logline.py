@@ -2,9 +2,9 @@
 
 Shapes: the kernel's own text; dmesg(1) with and without `-T`, `-x`, `-r`, `-d`, `-e`, with
 callers (CONFIG_PRINTK_CALLER); records of /dev/kmsg (Documentation/ABI/testing/dev-kmsg) and
-netconsole; journalctl(1) short, short-precise, -iso, -monotonic, -full, -unix, with-unit, json and
-export; syslog by RFC 3164, RFC 5424 and RFC 3339, busybox and OpenWrt; serial consoles with escape
-sequences and a console server's time before each line.
+netconsole; journalctl(1) short, short-precise, -iso, -monotonic, -full, -unix, with-unit, json,
+json-pretty and export; `dmesg -J`; syslog by RFC 3164, RFC 5424 and RFC 3339, busybox and OpenWrt;
+serial consoles with escape sequences and a console server's time before each line.
 
 Only the kernel's text is the kernel's: facility 0 where a facility is told (what programs write to
 /dev/kmsg has another), the tag `kernel` without a PID, the journal's kernel transport.
@@ -13,9 +13,12 @@ Only the kernel's text is the kernel's: facility 0 where a facility is told (wha
 from __future__ import annotations
 
 import re
-from typing import Any, NamedTuple
 
 from memtui.kernel import logtime
+from memtui.kernel.logentries import Exported, Pretty
+from memtui.kernel.logentry import LogLine, from_json
+
+__all__ = ["LineReader", "LogLine", "split", "unmangle"]
 
 _DEPTH = 3  # prefixes within prefixes
 _ESCAPES = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]{0,200}(?:\x07|\x1b\\)|[@-Z\\^_])")
@@ -38,18 +41,6 @@ _HOST_KERNEL = re.compile(rb"\S+ kernel: ")
 _CONSOLE = re.compile(rb"[^\[<]{0,80}(?:login: (?=\[)|(?=<\d{1,2}>\[))(?=(?:<\d+>)?\[ *\d+\.\d+\])")
 _BARE = (b"memory", b"memory+swap", b"swap", b"kmem", b"oom_reaper")
 """Not tags, but how lines of the kernel's dump begin."""
-
-
-class LogLine(NamedTuple):
-    """What one line says."""
-
-    text: bytes  # without the prefix
-    kernel: bool
-    tag: bytes = b""  # who says it, where that is told
-    time: float | None = None  # seconds since the epoch
-    monotonic: float | None = None  # seconds since that machine's boot
-    log_time: bytes | None = None  # as printed
-    caller: bytes = b""  # T and a thread, or C and a CPU
 
 
 def unmangle(text: bytes) -> bytes:
@@ -175,55 +166,8 @@ def _words(line: bytes, depth: int) -> LogLine | None:
 
 
 def _json(line: bytes, depth: int) -> LogLine | None:
-    """An entry of `journalctl -o json`: text that is not UTF-8 is a list of bytes there."""
-    import json
-
-    try:
-        entry = json.loads(line.decode("utf-8", "surrogateescape"))
-    except (ValueError, RecursionError):
-        return LogLine(line, False)
-    return from_entry(entry) if isinstance(entry, dict) else LogLine(line, False)
-
-
-def as_bytes(value: object) -> bytes:
-    """Return a field of a journal entry: a string, a list of bytes, or several of those."""
-    if isinstance(value, str):
-        try:
-            return value.encode("utf-8", "surrogateescape")
-        except UnicodeEncodeError:
-            return value.encode("utf-8", "replace")
-    if isinstance(value, list) and value:
-        if all(isinstance(byte, int) and 0 <= byte < 256 for byte in value):
-            return bytes(value)
-        return as_bytes(value[0]) if isinstance(value[0], str) else b""
-    return value if isinstance(value, bytes) else b""
-
-
-def _micros(entry: dict[str, Any], *keys: str) -> bytes | None:
-    """The first of those fields that is there."""
-    told = (as_bytes(entry.get(key)) for key in keys)
-    return next((value for value in told if value.isdigit() and len(value) <= 19), None)
-
-
-def from_entry(entry: dict[str, Any]) -> LogLine:
-    """Return what a journal entry says (systemd.journal-fields(7))."""
-    tag = as_bytes(entry.get("SYSLOG_IDENTIFIER")) or as_bytes(entry.get("_COMM"))
-    told = (
-        as_bytes(entry.get("_TRANSPORT", "kernel")) == b"kernel"
-        and as_bytes(entry.get("SYSLOG_FACILITY", "0")) == b"0"
-        and as_bytes(entry.get("SYSLOG_IDENTIFIER", "kernel")) == b"kernel"
-    )
-    named = "_TRANSPORT" in entry or "SYSLOG_IDENTIFIER" in entry
-    realtime = _micros(entry, "__REALTIME_TIMESTAMP")
-    monotonic = _micros(entry, "_SOURCE_MONOTONIC_TIMESTAMP", "__MONOTONIC_TIMESTAMP")
-    return LogLine(
-        as_bytes(entry.get("MESSAGE")),
-        told and named,
-        tag,
-        int(realtime) / 1e6 if realtime else None,
-        int(monotonic) / 1e6 if monotonic else None,
-        realtime,
-    )
+    """An entry of `journalctl -o json`."""
+    return from_json(line) or LogLine(line, False)
 
 
 _BY_FIRST = {
@@ -235,27 +179,41 @@ _BY_FIRST = {
 
 
 class LineReader:
-    """Reads line after line, for the shapes where a line alone does not tell."""
+    """Reads line after line, for the shapes where a line alone does not tell.
+
+    The first line that is not blank decides which shape it is.
+    """
 
     def __init__(self) -> None:
         self._after_kmsg = False
-        self._entry: dict[str, Any] | None = None  # of `journalctl -o export`
-        self._binary: tuple[bytes, bytes] | None = None  # the field, and its bytes so far
+        self.begun = False
+        self._entries: Exported | Pretty | None = None
+
+    def begin(self, line: bytes) -> None:
+        """Learn the log's shape from its first line, before that is read."""
+        word = line.strip()
+        if not self.begun and word:
+            self.begun = True
+            if word.startswith(b"__CURSOR="):
+                self._entries = Exported()
+            elif word == b"{":
+                self._entries = Pretty()
 
     @property
-    def exporting(self) -> bool:
-        """Whether these are entries of several lines."""
-        return self._entry is not None
+    def separator(self) -> bytes:
+        """What stands before each entry, where entries have several lines; else empty."""
+        return self._entries.separator if self._entries else b""
 
     @property
     def inside(self) -> bool:
         """Whether the last line was in the middle of an entry."""
-        return bool(self._entry) or self._binary is not None
+        return self._entries is not None and self._entries.inside
 
     def read(self, line: bytes) -> LogLine | None:
         """Return what `line` (with or without its ending) says; None where it ends nothing."""
-        if self._entry is not None or line.startswith(b"__CURSOR="):
-            return self._export(line)
+        self.begin(line)
+        if self._entries is not None:
+            return self._entries.read(line)
         line = line.rstrip(b"\r\n")
         if b"\x1b" in line and line[:1] not in b"{":
             line = _ESCAPES.sub(b"", line)
@@ -268,34 +226,6 @@ class LineReader:
         told = split(line)
         self._after_kmsg = line[:1].isdigit() and _KMSG.match(line) is not None
         return told
-
-    def _export(self, line: bytes) -> LogLine | None:
-        if self._binary is not None:
-            self._more(line)
-            return None
-        line = line.rstrip(b"\n")
-        entry = self._entry = {} if self._entry is None else self._entry
-        if not line:
-            self._entry = {}
-            return from_entry(entry) if entry else None
-        name, equals, value = line.partition(b"=")
-        if not equals:
-            self._binary = (name, b"")
-        elif len(entry) < 256:
-            entry.setdefault(name.decode("latin-1"), value)
-        return None
-
-    def _more(self, line: bytes) -> None:
-        """Collect a field with newlines or control characters: its length, then its bytes."""
-        name, data = self._binary or (b"", b"")
-        data += line.removesuffix(b"\n") + b"\n"
-        size = int.from_bytes(data[:8], "little") if len(data) >= 8 else 1 << 20
-        if len(data) > size + 8 or len(data) > 1 << 16:
-            if self._entry is not None:
-                self._entry.setdefault(name.decode("latin-1"), data[8 : 8 + size])
-            self._binary = None
-        else:
-            self._binary = (name, data)
 
 
 def _indented(line: bytes) -> bytes:

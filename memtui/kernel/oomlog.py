@@ -12,7 +12,8 @@ Source: mm/oom_kill.c; kernel.md's records of 6.1 to 7.2.
 from __future__ import annotations
 
 from memtui.kernel import oomtext
-from memtui.kernel.logline import LineReader, LogLine
+from memtui.kernel.logentry import LogLine
+from memtui.kernel.logline import LineReader
 from memtui.kernel.oomdump import Dump, Dumps, Family, LogKill, apart
 from memtui.kernel.oomtext import Broken, Killed, LimitLine, TaskRow
 from memtui.kernel.otherkill import HINTS, OtherKill, OtherKills
@@ -77,6 +78,8 @@ class OomLog:
     def feed_data(self, data: bytes) -> list[LogKill]:
         """Take the next bytes of the log, cut anywhere; return the kills that are now told."""
         data = self._rest + data if self._rest else data
+        if not self._lines.begun and b"\n" in data:
+            self._lines.begin(data.lstrip()[:LINE].partition(b"\n")[0])
         end = self._end_of_lines(data)
         told: list[LogKill] = []
         pos = 0
@@ -85,7 +88,7 @@ class OomLog:
             stop = pos + (stop or end - pos)
             told += self._block(data[pos:stop])
             pos = stop
-        self._rest = data[end : end + LINE * (4 if self._exports(data) else 1)]
+        self._rest = data[end : end + LINE * (4 if self._lines.separator else 1)]
         return told
 
     def flush(self) -> list[LogKill]:
@@ -99,33 +102,31 @@ class OomLog:
     def finish(self) -> list[LogKill]:
         """The log ends here; return what was not yet told."""
         rest, self._rest = self._rest, b""
-        told = self.feed(rest) if rest else []
-        if self._lines.exporting:
-            told += self.feed(b"\n")
+        told = [kill for line in rest.split(b"\n") if rest for kill in self.feed(line + b"\n")]
+        told += self.feed(b"\n") if self._lines.inside else []
         return told + self.flush()
 
     def _end_of_lines(self, data: bytes) -> int:
         """Where the last whole line, or whole entry of an export, ends."""
-        if not self._exports(data):
+        separator = self._lines.separator
+        if not separator:
             return data.rfind(b"\n") + 1
-        at = data.rfind(b"\n\n")
-        return at + 2 if at >= 0 else 0
-
-    def _exports(self, data: bytes) -> bool:
-        return self._lines.exporting or data.startswith(b"__CURSOR=")
+        at = data.rfind(separator)
+        return at + separator.endswith(b"\n\n") * 2 if at >= 0 else 0
 
     def _block(self, data: bytes) -> list[LogKill]:
         """Whole lines: those before the next hint of a kill are passed over."""
         told: list[LogKill] = []
         hints = _Hints(data)
-        entry = b"\n\n" if self._exports(data) else b"\n"
+        entry = self._lines.separator
         pos, end = 0, len(data)
         while pos < end:
             if self._idle():
                 at = hints.after(pos)
                 if at < 0:
                     break
-                pos = max(pos, data.rfind(entry, pos, at) + 1)
+                start = data.rfind(entry, pos, at) if entry else data.rfind(b"\n", pos, at) + 1
+                pos = max(pos, start)
             stop = data.find(b"\n", pos) + 1 or end
             told += self.feed(data[pos:stop])
             pos = stop

@@ -30,6 +30,19 @@ def test_mutated_logs_never_raise(at: int, size: int, data: st.DataObject) -> No
     check(parse_log(bytes(piece)))
 
 
+@given(st.sampled_from(sorted(SHAPES)), st.sampled_from(sorted(ERAS)), st.data())
+@settings(max_examples=150, deadline=None)
+def test_each_shape_survives_damage(shape: str, era: str, data: st.DataObject) -> None:
+    log = bytearray(wrapped(shape, ERAS[era].lines))
+    for _ in range(data.draw(st.integers(1, 8))):
+        i = data.draw(st.integers(0, len(log)))
+        log[i : i + data.draw(st.integers(0, 30))] = data.draw(st.binary(max_size=4))
+    cut = data.draw(st.integers(0, len(log)))
+    reader = OomLog()
+    told = reader.feed_data(bytes(log[:cut])) + reader.feed_data(bytes(log[cut:]))
+    check(told + reader.finish())
+
+
 @given(st.lists(st.sampled_from(CORPUS.splitlines()), max_size=60))
 @settings(max_examples=150, deadline=None)
 def test_shuffled_lines_never_raise(texts: list[bytes]) -> None:
@@ -42,7 +55,7 @@ def test_any_bytes_are_a_log(data: bytes) -> None:
 
 
 @given(
-    st.sampled_from(["kmsg", "json", "export"]),
+    st.sampled_from(["kmsg", "json", "export", "json-pretty"]),
     st.binary(max_size=15).filter(lambda c: b"\0" not in c),
     st.integers(1, 1 << 22),
 )

@@ -342,6 +342,12 @@ SHAPES = {
     "json-seq": Shape(lambda text: b"\x1e" + _journal(text), _T + 0.25, _M, b"1714557600250000"),
     "json-sse": Shape(lambda text: b"data: " + _journal(text), _T + 0.25, _M, b"1714557600250000"),
     "export": Shape(_export, _T + 0.25, _M, b"1714557600250000"),
+    "json-pretty": Shape(
+        lambda text: json.dumps(json.loads(_journal(text)), indent="\t").encode(),
+        _T + 0.25,
+        _M,
+        b"1714557600250000",
+    ),
     "syslog with times": _prefix(
         f"May  1 10:00:00 host kernel: [ {MONO}] ", None, _M, "May  1 10:00:00"
     ),
