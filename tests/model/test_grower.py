@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from memtui.model.growth import Grown, Growth
+from memtui.model.grower import Grower, Grown
 from memtui.model.snapshot import Proc
 from tests.support.made import MIB, proc
 
@@ -13,7 +13,7 @@ LIMIT = 1000 * MIB
 
 def follow(ticks: list[tuple[int, list[Proc]]], cgroup: str | None = "/a") -> Grown | None:
     """What is said after the last of `ticks`: hard MiB and processes, a second each."""
-    growth, said = Growth(), None
+    growth, said = Grower(), None
     for t, (hard, procs) in enumerate(ticks):
         said = growth.add(float(t), hard * MIB, LIMIT, procs, cgroup)
     return said
@@ -81,14 +81,14 @@ def test_only_who_is_charged_there_counts() -> None:
 
 
 def test_another_limit_begins_anew() -> None:
-    growth = Growth()
+    growth = Grower()
     for t in range(8):
         growth.add(t, (300 + 20 * t) * MIB, LIMIT, [proc(1, 100 + 20 * t)])
     assert growth.add(8, 500 * MIB, 2 * LIMIT, [proc(1, 260)]) is None
 
 
 def test_what_is_remembered_is_bounded() -> None:
-    growth = Growth()
+    growth = Grower()
     for t in range(300):
         growth.add(10.0 * t, (100 + t) * MIB, LIMIT, [proc(i, i / 100) for i in range(1, 900)])
     assert len(growth._tables) == 24
