@@ -6,6 +6,8 @@ of that group vanishes in the following seconds is a candidate. `attribution` sa
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
@@ -90,6 +92,11 @@ class Departed(NamedTuple):
     def weight(self) -> int:
         """What the kernel ranks by, in bytes; resident memory where that is not known."""
         return self.proc.rss if self.badness is None else self.badness
+
+
+def killed_by_9(status: int | None) -> bool:
+    """Whether a wait status tells of SIGKILL."""
+    return status is not None and os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
 
 
 def home(levels: Sequence[Level]) -> str | None:

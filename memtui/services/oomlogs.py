@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from memtui.kernel.errors import KernelError
 from memtui.kernel.oomlog import LogKill
 from memtui.kernel.otherkill import OtherKill
-from memtui.model.attribution import Logged
+from memtui.model.logmatch import Logged
 from memtui.services.kernellog import KernelLog, NoLog, ask_journal, follow_kmsg, read_kmsg
 from memtui.services.sigkills import OtherKiller
 from memtui.services.waker import Waker

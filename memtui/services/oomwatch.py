@@ -8,10 +8,12 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from memtui.kernel.cgroup import at_or_below
+from memtui.kernel.namespaces import is_initial
 from memtui.kernel.roots import LIVE, Roots
-from memtui.model.attribution import Logged, attribute, claim, find_logged
+from memtui.model.attribution import attribute
+from memtui.model.logmatch import Logged, Match, View, claim, find_logged, is_surely_of
 from memtui.model.snapshot import Identity, Proc, Quota
-from memtui.model.victims import SURE, Departed, OomEvent, candidates, identities
+from memtui.model.victims import SURE, OomEvent, candidates, identities, killed_by_9
 from memtui.services.departures import Departures, Exit
 from memtui.services.oomcounters import Cause, News, OomCounters, Rise, unseen
 from memtui.services.restarts import Restarts
@@ -46,7 +48,7 @@ class _Open:
         self.before = before  # the machine's count of OOM kills when all was quiet
         self.since = since  # who vanished from this tick on may be a victim
         self.hidden = hidden  # no group's own counter tells of it
-        self.logged: tuple[tuple[Logged, Departed | None], ...] = ()
+        self.logged: tuple[Match, ...] = ()
 
 
 class OomWatch:
@@ -58,6 +60,7 @@ class OomWatch:
         self.departures = Departures(roots)
         self.sigkills = Sigkills()
         self._restarts = Restarts()
+        self._view = View(is_initial(roots, "pid"), is_initial(roots, "cgroup"))
         self._open: list[_Open] = []
         self._taken: set[Identity] = set()  # victims of events that are closed
         self._claimed: set[tuple[int, bytes]] = set()  # records of the log
@@ -157,22 +160,25 @@ class OomWatch:
 
     def _claim(self, held: _Open, logged: Sequence[Logged]) -> None:
         """Take the records of the log that tell of this event, and whom each means."""
-        mine = {k.key for k, _ in held.logged}
-        pool = [k for k in logged if k.key in mine or k.key not in self._claimed]
+        known = {m.kill.key: m for m in held.logged}
+        pool = [k for k in logged if k.key in known or k.key not in self._claimed]
         counted = self.counters.groups if held.event.cgroup is None else {}
+        settled = {m.gone.proc[:2] for m in held.logged if m.gone is not None and m.sure}
+        taken = self._taken_by_others(held) | settled
         found = []
-        known = {k.key: gone for k, gone in held.logged}
-        taken = self._taken_by_others(held)
-        for kill in claim(held.event, pool, counted, WINDOW_S + _UNCLAIMED_S):
-            gone = known.get(kill.key)
-            if gone is None:
+        for kill in claim(held.event, pool, counted, WINDOW_S + _UNCLAIMED_S, self._view):
+            match = known.get(kill.key, Match(kill))._replace(kill=kill)
+            if match.gone is None or not match.sure:
                 departed, alive = self.departures.departed, self.departures.alive.values()
-                gone = find_logged(kill, departed, alive, taken)
-            if gone is not None:
-                taken = taken | {gone.proc[:2]}
-            found.append((kill, gone))
+                match = find_logged(kill, departed, alive, taken, self._view)
+            ours = is_surely_of(held.event, kill, self._view)
+            if match.gone is not None:
+                taken = taken | {match.gone.proc[:2]}
+                found.append(match if ours or killed_by_9(match.gone.status) else _unsure(match))
+            elif ours:
+                found.append(match)
         held.logged = tuple(found)
-        self._claimed |= {k.key for k, _ in found}
+        self._claimed |= {m.kill.key for m in found}
 
     def _taken_by_others(self, held: _Open) -> set[Identity]:
         others = [identities(o.event.victims) for o in self._open if o is not held]
@@ -232,6 +238,10 @@ class OomWatch:
         if not self._open:
             self._taken &= {d.proc[:2] for d in self.departures.departed}
         self._claimed &= {k.key for k in logged}
+
+
+def _unsure(match: Match) -> Match:
+    return match._replace(sure=False)
 
 
 def _because(event: OomEvent, cause: Cause, group_kill: bool) -> OomEvent:

@@ -18,11 +18,11 @@ from memtui.kernel.levels import at_or_below
 from memtui.kernel.meminfo import HostReader
 from memtui.kernel.oomnotify import OOM
 from memtui.kernel.roots import Roots
-from memtui.model.attribution import killed_by_9, name_earlier
+from memtui.model.attribution import name_earlier
 from memtui.model.badness import weigh_in
 from memtui.model.scene import Scene
 from memtui.model.snapshot import Identity, Snapshot
-from memtui.model.victims import LOG, OomEvent
+from memtui.model.victims import LOG, OomEvent, killed_by_9
 from memtui.services.departures import Exit
 from memtui.services.glimpse import Glimpse
 from memtui.services.growth import PAUSE_S, Growth

@@ -6,9 +6,8 @@ from collections import deque
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from memtui.model.attribution import killed_by_9
 from memtui.model.snapshot import Identity
-from memtui.model.victims import STATUS, Departed, OomEvent, victim_of
+from memtui.model.victims import STATUS, Departed, OomEvent, killed_by_9, victim_of
 
 SETTLED_S = 1.5
 """How long an OOM counter may lag behind the end of a victim."""
