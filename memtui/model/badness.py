@@ -69,7 +69,12 @@ def badness(rss: int, swap: int, page_tables: int, adj: int, total: int) -> int 
     if adj == NEVER:
         return None
     pages = rss // PAGE + swap // PAGE + page_tables // PAGE
-    return (pages + adj * (total // PAGE // 1000)) * PAGE
+    return pages * PAGE + adj * thousandth(total)
+
+
+def thousandth(total: int) -> int:
+    """Return what one point of oom_score_adj weighs, in bytes: whole pages."""
+    return total // PAGE // 1000 * PAGE
 
 
 def weigh_in(proc: Proc, weight: Weight | None, total: int | None) -> int | None:

@@ -1,7 +1,7 @@
 """What the OOM killer would weigh, read for as little as needed, and whom it would take.
 
 With a thousand processes in the level that binds, a tick reads about a hundred oom_score_adj
-(4 us each) and eight status files (15 us); all of it takes about 1 ms of CPU.
+(4 us each) and seven status files (15 us); all of it takes about 1 ms of CPU.
 """
 
 from __future__ import annotations
@@ -22,18 +22,21 @@ from memtui.model.badness import (
     level_of,
     next_victim,
     sees_all,
+    thousandth,
     total_of,
 )
 from memtui.model.snapshot import Identity, Proc, Quota
 
 __all__ = ["Weigher", "Weight"]
 
-_CONTENDERS = 32  # who might come first: their oom_score_adj is read each tick
+_CONTENDERS = 24  # who might come first: their oom_score_adj is read each tick
+_FEW = 12  # of these, who really may: they are weighed exactly
 _NEAREST = 4  # of these, whose swap and page tables are read each tick
 _TURNS = 8  # ticks in which those of all contenders are
 _ADJ_TURNS = 16  # ticks in which everybody's oom_score_adj is read: others may write it
 _ADJ_ALL = 96  # processes whose oom_score_adj is read each tick, where there are no more
 _SWAP_TURNS = 64  # ticks in which everybody's swap is read, where there is any
+_ANEW_TURNS = 8  # ticks in which contenders are chosen from all, not from those that changed
 _AROUND_TURNS = 8  # ticks until switches and hidden members are looked at again
 _NO_SHARE = 1 << 50  # bytes: of who cannot be ruled out
 
@@ -111,6 +114,9 @@ class Weigher:
         self._extra: dict[Identity, int] = {}  # bytes beside resident memory
         self._score: dict[Identity, int] = {}  # bytes in all: about its badness
         self._unsized: set[Identity] = set()  # whose swap is not known
+        self._near: list[Identity] = []
+        self._touched: set[Identity] = set()  # whose score changed since those were chosen
+        self._anew = True
         self._around = Around()
         self._total: int | None = None
         self._turn = -1
@@ -141,6 +147,7 @@ class Weigher:
     def _weigh(self, procs: Sequence[Proc], quota: Quota) -> list[Proc]:
         """Read what is due; return who might come first, the worst first."""
         self._turn += 1
+        self._anew = self._turn % _ANEW_TURNS == 0
         self._follow(quota)
         moved, left = self._members.turn(procs)
         for identity in left:
@@ -151,12 +158,13 @@ class Weigher:
             identity = p[:2]
             if identity in self._weights:
                 self._score[identity] = p.rss + self._extra[identity]
+                self._touched.add(identity)
         contenders = self._contenders()
         self._read_adj([i for i in contenders if i not in due])
         self._read_sizes(self._uneven(contenders))
         self._read_sizes(self._swapped(quota))
         there = self._members.there
-        return [there[i] for i in self._contenders()]
+        return [there[i] for i in self._contenders()[:_FEW]]
 
     def _follow(self, quota: Quota) -> None:
         """Take another level, or another limit of it, as what is shared out."""
@@ -168,7 +176,7 @@ class Weigher:
             self._turn = 0
         total = total_of(quota, self._around.swap_counts)
         if total != self._total:
-            self._total = total
+            self._total, self._anew = total, True
             for identity, weight in self._weights.items():
                 self._put(identity, weight)
 
@@ -187,8 +195,13 @@ class Weigher:
         return due
 
     def _contenders(self) -> list[Identity]:
-        """Who might come first, the worst first."""
-        return sorted(self._score, key=self._score.__getitem__, reverse=True)[:_CONTENDERS]
+        """Who might come first, the worst first: of those that did and those that changed."""
+        pool: Iterable[Identity] = self._score.keys() & {*self._near, *self._touched}
+        if self._anew or len(self._near) < _FEW:
+            pool, self._anew = self._score, False
+        self._touched.clear()
+        self._near = sorted(pool, key=self._score.__getitem__, reverse=True)[:_CONTENDERS]
+        return self._near
 
     def _uneven(self, contenders: list[Identity]) -> set[Identity]:
         """Whose swap and page tables are to be read: the nearest, the new, and some in turn."""
@@ -238,9 +251,10 @@ class Weigher:
     def _put(self, identity: Identity, weight: Weight) -> None:
         self._weights[identity] = weight
         adj = weight.adj
-        share = _NO_SHARE if adj is None else adj * (self._total or 0) // 1000
+        share = _NO_SHARE if adj is None else adj * thousandth(self._total or 0)
         self._extra[identity] = share + (weight.swap or 0) + (weight.page_tables or 0)
         self._score[identity] = self._members.there[identity].rss + self._extra[identity]
+        self._touched.add(identity)
         (self._unsized.add if weight.swap is None else self._unsized.discard)(identity)
 
     def _forget(self, identity: Identity) -> None:
