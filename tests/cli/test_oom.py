@@ -262,6 +262,27 @@ def test_a_real_kill_is_followed(memory_group: Group) -> None:
 
 
 @pytest.mark.kmsg
+@pytest.mark.memory_v2
+@pytest.mark.world
+def test_a_group_that_dies_whole_is_told_each_once(memory_group: Group) -> None:
+    (memory_group.dir / "memory.oom.group").write_text("1")
+    memory_group.set_limit(40 * MIB)
+    wait = "import sys, time; print(flush=True); time.sleep(50)"
+    with contextlib.ExitStack() as stack:
+        idle = [memory_group.python(wait, stdout=subprocess.PIPE) for _ in range(2)]
+        for child in idle:
+            stack.enter_context(child)
+            next_line(child)
+        hog = stack.enter_context(memory_group.python(NAMED.format(name="hog")))
+        ends = [child.wait(60) for child in (hog, *idle)]
+    assert ends == [-signal.SIGKILL] * 3
+    mine = [k for k in kills("--since", "5min") if k["oom_memcg"] == memory_group.cgroup]
+    assert sorted(str(k["comm"])[:3] for k in mine) == ["hog", "pyt", "pyt"]
+    assert len({k["pid"] for k in mine}) == 3
+    assert [k["group_kill"] for k in mine] == [True] * 3
+
+
+@pytest.mark.kmsg
 def test_following_as_text_shows_a_heading_and_ends_on_ctrl_c() -> None:
     with following() as child:
         assert next_line(child).split()[:2] == [b"TIME", b"NAME"]
