@@ -81,7 +81,7 @@ class ProcessTable(Lines):
         """Keep cursor and window inside the list, and the window on the cursor if `follow`."""
         last = max(0, len(self.rows) - 1)
         self.cursor = min(max(0, self.cursor), last)
-        if follow:
+        if follow and self.size.height:  # before that a page is unknown
             self.top = min(max(self.top, self.cursor - self.page + 1), self.cursor)
         self.top = min(max(0, self.top), max(0, len(self.rows) - self.page))
         self.draw()
