@@ -174,19 +174,19 @@ def test_without_swap_the_limit_is_hard_and_the_kill_is_counted(memory_group: Gr
 
 @pytest.mark.swap
 def test_with_swap_more_fits_and_where_it_went_is_told(memory_group: Group) -> None:
-    memory_group.set_limit(20 * MIB, swap=24 * MIB)
-    with running("hog", memory_group, mib=30) as program:
+    memory_group.set_limit(12 * MIB, swap=16 * MIB)
+    with running("hog", memory_group, mib=18) as program:
         held = program.wait_for("done")
         said = ask("quota", "--cgroup", memory_group.cgroup)
         (row,) = (p for p in ask("ps")["processes"] if p["pid"] == program.pid)
-    assert said["limit"]["bytes"] == 20 * MIB
-    assert said["swap"]["limit"] == 24 * MIB
-    assert said["limit"]["usage"] <= 20 * MIB
+    assert said["limit"]["bytes"] == 12 * MIB
+    assert said["swap"]["limit"] == 16 * MIB
+    assert said["limit"]["usage"] <= 12 * MIB
     assert held <= said["limit"]["usage"] + said["swap"]["usage"] < held + 16 * MIB
     assert said["events"]["oom_kill"] == 0
     assert held < row["rss"] + row["swap"] < held + 16 * MIB
     assert abs(row["swap"] - said["swap"]["usage"]) < 8 * MIB
-    with running("hog", memory_group, mib=60) as program:
+    with running("hog", memory_group, mib=40) as program:
         assert program.ended(60) == -9
     assert read(memory_group).events.oom_kill == memory_group.oom_kills() == 1
 
