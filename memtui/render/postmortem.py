@@ -232,6 +232,9 @@ def _grid(scene: Scene, end: float, count: int) -> Sequence[float | None]:
     for at, used in scene.points:
         if at <= end:
             recent.add(at, used)
+    binding = scene.quota.binding
+    if binding is not None and scene.time <= end:
+        recent.add(scene.time, binding.usage)
     recent.add(end, None)
     return recent.grid(count)
 
@@ -311,7 +314,7 @@ def _processes(event: OomEvent, width: int) -> list[Line]:
         text = "".join(" " + fit(f.text(proc, _bytes(event)), f.width, f.right) for f in columns)
         text += f"{size(scene.badness.get(proc.identity)):>{badness}}" if badness else ""
         lines.append(_row(event, proc, text, killed, width))
-    return lines + _key(event, width)
+    return lines + _key(event, {lines[i][0][0][:1] for i in range(-len(shown), 0)}, width)
 
 
 def _bytes(event: OomEvent) -> int | None:
@@ -329,12 +332,14 @@ def _row(event: OomEvent, proc: Proc, text: str, killed: set[Identity], width: i
     return [("  ", ""), (text, ""), (" " + command, "")]
 
 
-def _key(event: OomEvent, width: int) -> list[Line]:
-    """What the marks before the rows mean."""
-    words = "■ killed" + ("" if event.evidence in SURE else ", probably")
-    if event.cause == "limit" and event.limit_cgroup is not None:
-        words += f"   · not below {event.limit_cgroup}, so not in question"
-    return _wrapped(words, width, "muted")
+def _key(event: OomEvent, marks: set[str], width: int) -> list[Line]:
+    """What those marks before the rows mean that are there."""
+    words = []
+    if "■" in marks:
+        words.append("■ killed" + ("" if event.evidence in SURE else ", probably"))
+    if "·" in marks:
+        words.append(f"· not below {event.limit_cgroup}, so not in question")
+    return _wrapped("   ".join(words), width, "muted") if words else []
 
 
 def _record(event: OomEvent, width: int) -> list[Line]:

@@ -213,8 +213,9 @@ def test_the_table_marks_the_victim_and_who_was_not_in_question() -> None:
 
 
 def test_a_reused_pid_is_not_marked() -> None:
-    lines = postmortem(event(victims=(victim(start=1),)), 100)
-    assert "train.py" not in red(lines)
+    made = event(victims=(victim(start=1),))
+    assert "train.py" not in red(postmortem(made, 100))
+    assert "■ killed" not in said(made), "no row has that mark"
 
 
 def test_the_log_is_there_in_full() -> None:
