@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from memtui.model.victims import OomEvent
-from memtui.render.events import ago, clock, mark, short, since_words
+from memtui.render.events import ago, mark, moment, short, since_words
 from memtui.render.oomwords import evidence, when
 from memtui.render.spans import Line, fitted, width_of
 from memtui.text import cells, elide, elide_left, fit, safe
@@ -57,7 +57,7 @@ def list_row(event: OomEvent, width: int) -> Line:
 def _time(event: OomEvent, width: int) -> str:
     if event.before_start:
         return "earlier"
-    return when(event.time) if width == _DATE else clock(event.time)
+    return when(event.time) if width == _DATE else moment(event, width)
 
 
 def _who(event: OomEvent, width: int, role: str) -> Line:

@@ -12,12 +12,23 @@ from memtui.render.spans import Line, rule, width_of
 from memtui.text import cells, elide, elide_left, safe
 from memtui.units import size
 
+_DAYS = (("%Y-%m-%d %H:%M:%S", 19), ("%b %d %H:%M", 12), ("%b %d", 6))
+"""How a day is written, and how wide that is."""
+
 _NAMED = 28  # cells for a name with PID and size
 
 
 def clock(epoch_s: float) -> str:
     """Return a time of day as people here write it."""
     return time.strftime("%H:%M:%S", time.localtime(epoch_s))
+
+
+def moment(event: OomEvent, width: int) -> str:
+    """Return when it was, in at most `width` cells; of an earlier run with the day."""
+    if not event.recorded:
+        return clock(event.time)
+    form = next((f for f, w in _DAYS if w <= width), "")
+    return time.strftime(form, time.localtime(event.time))
 
 
 def ago(seconds: float) -> str:
@@ -43,7 +54,7 @@ def since_words(event: OomEvent) -> str:
 
 def mark(event: OomEvent) -> tuple[str, str]:
     """Return the glyph of an event and its role; red is for kills at limits of ours alone."""
-    if event.kind != "oom" or not event.ours:
+    if event.kind != "oom" or not event.ours or event.recorded:
         return "□", "muted"
     if event.before_start:
         return "□", "muted" if event.last_looked is None else "warn"
@@ -101,7 +112,8 @@ def event_line(event: OomEvent, width: int) -> Line:
     if event.before_start:
         return _earlier(event, width)
     glyph, role = mark(event)
-    line: Line = [(f" {glyph} ", role), (clock(event.time) + " ", "muted")]
+    at = moment(event, 12)
+    line: Line = [(f" {glyph} ", role), (at + " ", "muted")]
     if event.kind != "oom":
         line += _no_oom(event, width - width_of(line) - 1)
     else:
@@ -123,7 +135,7 @@ def watched(quota: Quota) -> str:
 
 def _quiet(events: Sequence[OomEvent], quota: Quota) -> list[str]:
     """Say so where no OOM kill of ours happened while memtui ran."""
-    since = [e for e in events if e.kind == "oom" and not e.before_start]
+    since = [e for e in events if e.kind == "oom" and not e.before_start and not e.recorded]
     if any(e.ours for e in since):
         return []
     if since:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from memtui.model.victims import OomEvent
+from memtui.render.eventlist import list_header, list_row
 from memtui.render.events import event_at, event_line, events_panel
 from memtui.render.palette import DARK, looks
 from memtui.render.postmortem import as_text, postmortem, wrap
@@ -256,6 +259,26 @@ def test_a_line_of_the_panel_is_the_event_it_shows(events: list[OomEvent]) -> No
         found = event_at(events, quota(), y)
         assert (found is not None) == (found in events and line == event_line(found, 100))
     assert event_at(events, quota(), 40) is None
+
+
+def test_a_kill_of_an_earlier_run_has_its_day_and_is_no_news() -> None:
+    old = by("kernel-log", id=-1)
+    line = event_line(old, 100)
+    day = time.strftime("%b %d %H:%M", time.localtime(AT))
+    assert f"{day} 1 killed: python3" in plain(line)
+    assert red([line]) == ""
+    panel = "\n".join(plain(line) for line in events_panel([old], quota(), 0, 100, 7))
+    assert "No OOM kill since memtui started." in panel
+    for width, form in ((160, "%Y-%m-%d %H:%M:%S"), (80, "%b %d")):
+        row = plain(list_row(old, width))
+        assert time.strftime(form, time.localtime(AT)) in row
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_row_of_the_list_is_exactly_as_wide(kind: str) -> None:
+    for width in range(20, 220):
+        assert width_of(list_row(KINDS[kind], width)) == width
+        assert width_of(list_header(width)) == width
 
 
 def test_a_sigkill_alone_is_no_oom_kill() -> None:
