@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import time as clock
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from typing import NamedTuple
@@ -16,7 +17,7 @@ from memtui.cli.since import parse_since
 from memtui.kernel.errors import KernelError
 from memtui.kernel.kmsg import read_boot_time
 from memtui.kernel.logtime import with_year
-from memtui.kernel.oomlog import LogKill, OomLog
+from memtui.kernel.oomlog import LogKill, OomLog, OtherKill
 from memtui.model.ownkills import Known, as_event, merge, uncounted
 from memtui.render import ansi, killlist, palette
 from memtui.render.killlist import Found, rss_of
@@ -193,9 +194,8 @@ def _open(path: str) -> LogFile:
         raise Failure(f"cannot read {path!r}: {e.strerror}") from e
 
 
-def _parsed(file: LogFile, path: str, records: bool = False) -> Iterator[LogKill]:
+def _parsed(file: LogFile, path: str, log: OomLog) -> Iterator[LogKill]:
     """Yield the kills of a saved log as they are read. Raises Failure."""
-    log = OomLog(records=records)
     try:
         for data in file.chunks():
             yield from log.feed_data(data)
@@ -208,10 +208,11 @@ def _parsed(file: LogFile, path: str, records: bool = False) -> Iterator[LogKill
 def _from_file(path: str, since: float | None, records: bool) -> Collected:
     kills: dict[int, LogKill] = {}
     notes, status = [], OK
+    log = OomLog(records=records)
     with _open(path) as file:
         written = file.written or clock.time()
         try:
-            for kill in _parsed(file, path, records):
+            for kill in _parsed(file, path, log):
                 kills[kill.id] = kill
         except Failure as e:  # what was read counts
             notes, status = [str(e)], FAILED
@@ -219,7 +220,14 @@ def _from_file(path: str, since: float | None, records: bool) -> Collected:
     unsure = sum(_is_since(each.kill, since, written) is None for each in found)
     if unsure:
         notes.append(f"{unsure} of these have no date in the log: they may be older")
-    return Collected(found, notes, status)
+    return Collected(found, notes + _others(log.others), status)
+
+
+def _others(others: list[OtherKill]) -> list[str]:
+    """Say which programs killed, beside the kernel."""
+    counts = Counter(other.who for other in others if not other.by_kernel)
+    said = ", ".join(f"{who} {count}" for who, count in counts.items())
+    return [f"kills by other programs than the kernel are not listed: {said}"] if said else []
 
 
 def _is_since(kill: LogKill, since: float | None, written: float) -> bool | None:
@@ -236,7 +244,9 @@ def _follow(args: argparse.Namespace, since: float | None) -> int:
     """Print kills as they come, until interrupted. Raises UsageError, Failure."""
     if args.log == STDIN:
         with _open(args.log) as file:
-            _print_each(_parsed(file, args.log), args.json)
+            kills = _parsed(file, args.log, OomLog(records=False))
+            now = clock.time()
+            _print_each((k for k in kills if _is_since(k, since, now) is not False), args.json)
         return OK
     if args.log is not None:
         raise UsageError(

@@ -20,6 +20,7 @@ from memtui.kernel.logentry import LogLine, from_json
 
 __all__ = ["LineReader", "LogLine", "split", "unmangle"]
 
+_BOM = b"\xef\xbb\xbf"
 _DEPTH = 3  # prefixes within prefixes
 _ESCAPES = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]{0,200}(?:\x07|\x1b\\)|[@-Z\\^_])")
 _KMSG = re.compile(rb"(\d{1,4}),\d{1,20},(\d{1,20}),[^;,]{1,8}((?:,[^;]{0,200})?);")
@@ -35,7 +36,8 @@ _MONOTONIC = re.compile(
 _NO_TIME = re.compile(rb"\[(?:< *[\d.]+>|  *\+[\d.]+|[A-Z][a-z]{2} ?\d{1,2} \d\d:\d\d)\] ")
 _LEVEL = re.compile(rb"([a-z0-9]{2,8}) *:([a-z]{3,7}) *: ")
 _TAG = re.compile(
-    rb"(?:\S*[^\s:] )?(?:([a-z0-9]{2,8})\.[a-z]{3,8} )?([^\s:\[\]]+)(\[[^\]\s]{0,20}\])?:(?: |$)"
+    rb"(?:\S*[^\s:] )?(?:([a-z0-9]{2,8})\.[a-z]{3,8} )?"
+    rb"([^\s:\[\]]+)(\[[^\]\s]{0,20}\])?:(?: |$|(?=\[))"
 )
 _HOST_KERNEL = re.compile(rb"\S+ kernel: ")
 _CONSOLE = re.compile(rb"[^\[<]{0,80}(?:login: (?=\[)|(?=<\d{1,2}>\[))(?=(?:<\d+>)?\[ *\d+\.\d+\])")
@@ -79,7 +81,7 @@ def _stamped(line: bytes, depth: int) -> LogLine | None:
         return _after(line, found, logtime.iso_epoch(found), depth)
     if found := logtime.UNIX.match(line):
         return _after(line, found, float(found[1]), depth)
-    return None
+    return _rfc5424(line)
 
 
 def _after(line: bytes, stamp: re.Match[bytes], time: float | None, depth: int) -> LogLine:
@@ -131,19 +133,24 @@ def _priority(line: bytes, depth: int) -> LogLine | None:
     if pri is None:
         return None
     rest, from_kernel = line[pri.end() :], int(pri[1]) < 8
-    found = _RFC5424.match(rest)
+    inner = _rfc5424(rest) or split(rest, depth + 1)
+    return inner._replace(kernel=inner.kernel and from_kernel)
+
+
+def _rfc5424(line: bytes) -> LogLine | None:
+    """What stands after the priority, which some tools leave out."""
+    found = _RFC5424.match(line)
     if found is None:
-        inner = split(rest, depth + 1)
-        return inner._replace(kernel=inner.kernel and from_kernel)
+        return None
     stamp = logtime.ISO.match(found[1])
     start = found.end()
-    while not found[4] and (data := _DATA.match(rest, start)):
+    while not found[4] and (data := _DATA.match(line, start)):
         start = data.end()
-    start += not found[4] and rest[start : start + 1] == b" "
-    text = rest[start:].removeprefix(b"\xef\xbb\xbf")
+    start += not found[4] and line[start : start + 1] == b" "
+    text = line[start:].removeprefix(_BOM)
     inner = _bracket(text, _DEPTH) or LogLine(text, True)
     return inner._replace(
-        kernel=from_kernel and found[2] == b"kernel" and found[3] == b"-",
+        kernel=found[2] == b"kernel" and found[3] == b"-",
         tag=found[2],
         time=logtime.iso_epoch(stamp) if stamp else None,
         log_time=found[1],
@@ -191,7 +198,7 @@ class LineReader:
 
     def begin(self, line: bytes) -> None:
         """Learn the log's shape from its first line, before that is read."""
-        word = line.strip()
+        word = line.removeprefix(_BOM).strip()
         if not self.begun and word:
             self.begun = True
             if word.startswith(b"__CURSOR="):
@@ -211,7 +218,9 @@ class LineReader:
 
     def read(self, line: bytes) -> LogLine | None:
         """Return what `line` (with or without its ending) says; None where it ends nothing."""
-        self.begin(line)
+        line = line.removeprefix(_BOM)
+        if not self.begun:
+            self.begin(line)
         if self._entries is not None:
             return self._entries.read(line)
         line = line.rstrip(b"\r\n")

@@ -109,3 +109,14 @@ def with_year(log_time: bytes, reference: float) -> float | None:
         if told is not None and told <= reference + _DAY_S:
             return told
     return None
+
+
+def yearless_apart(one: bytes, other: bytes) -> float:
+    """Return the seconds between two times as printed; infinite where that is unclear."""
+    if one == other:
+        return 0.0
+    a, b = YEARLESS.match(one + b" "), YEARLESS.match(other + b" ")
+    if a is None or b is None or a.groups()[:2] != b.groups()[:2]:
+        return float("inf")
+    seconds = [int(m[3]) * 3600 + int(m[4]) * 60 + int(m[5]) + _fraction(m[6]) for m in (a, b)]
+    return abs(seconds[0] - seconds[1])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from memtui.kernel import oomtext
-from memtui.kernel.logline import LogLine
+from memtui.kernel import logtime, oomtext
+from memtui.kernel.logentry import LogLine
 from memtui.kernel.oomtext import Columns, Killed, LimitLine, Summary, TaskRow
 
 _LINES = 4096  # of a dump's record, and rows of its table
@@ -373,5 +373,6 @@ def apart(earlier: LogKill | LogLine, later: LogLine) -> float | None:
         return abs(later.monotonic - earlier.monotonic)
     if earlier.time is not None and later.time is not None:
         return abs(later.time - earlier.time)
-    same = earlier.log_time is not None and earlier.log_time == later.log_time
-    return 0.0 if same else None
+    if earlier.log_time is None or later.log_time is None:
+        return None
+    return logtime.yearless_apart(earlier.log_time, later.log_time)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from memtui.kernel.logline import LogLine
+from memtui.kernel.logentry import LogLine
 
 _OOMD = re.compile(rb"(?:Killed|Marked) (/\S.{0,4096}?) (?:for killing )?due to ")
 _UNIT = re.compile(rb"(\S{1,256}): systemd-oomd killed (?:some|\d+) process")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from types import TracebackType
 from typing import BinaryIO
@@ -11,7 +11,16 @@ from typing import BinaryIO
 _CHUNK = 1 << 20
 _PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\xfd7zXZ\0": "lzma"}
 _JOURNAL = b"LPKSHHRH"
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 STDIN = "-"
+
+
+def _recoder() -> Callable[[bytes], bytes]:
+    """From UTF-16, in which Windows tools save what they are shown."""
+    import codecs
+
+    decoder = codecs.getincrementaldecoder("utf-16")("replace")
+    return lambda data: decoder.decode(data).encode("utf-8", "replace")
 
 
 class NotALog(ValueError):
@@ -51,8 +60,13 @@ class LogFile:
     def chunks(self) -> Iterator[bytes]:
         """Yield the log's bytes as they come. Raises OSError; EOFError where it is cut short."""
         read = getattr(self._file, "read1", self._file.read)
+        recode: Callable[[bytes], bytes] | None = None
+        first = True
         while data := read(_CHUNK):
-            yield data
+            if first and data[:2] in _UTF16:
+                recode = _recoder()
+            first = False
+            yield recode(data) if recode else data
 
     def close(self) -> None:
         """Close the file; stdin stays open."""

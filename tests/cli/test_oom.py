@@ -28,7 +28,7 @@ DESIGN = (
     *("invoked_by", "total_vm", "anon_rss", "file_rss", "shmem_rss", "pgtables"),
     *("oom_score_adj", "group_kill", "evidence"),
 )
-UTC = {**os.environ, "TZ": "UTC"}
+UTC = {**os.environ, "TZ": "UTC", "XDG_STATE_HOME": "/nonexistent/state"}  # no own record
 NAMED = """
 open("/proc/self/comm", "w").write({name!r})
 held = [bytearray(b"x" * (1 << 20)) for _ in range(200)]
@@ -121,6 +121,20 @@ def test_rotated_logs_are_read(pack: object, tmp_path: Path) -> None:
     assert callable(pack)
     packed = pack(log("kmsg_6.18_adj.txt"))
     assert [k["pid"] for k in kills("--log", saved(tmp_path / "log", packed))] == [11085, 11086]
+
+
+def test_a_log_in_utf_16_is_read(tmp_path: Path) -> None:
+    text = lines(*memcg(7), *memcg(8, b"caf\xc3\xa9")).decode()
+    for encoding in ("utf-16", "utf-8-sig"):
+        found = kills("--log", saved(tmp_path / "log.txt", text.encode(encoding)))
+        assert [k["comm"] for k in found] == ["x", "café"]
+
+
+def test_kills_by_other_programs_are_only_mentioned() -> None:
+    line = b'May  1 10:00:04 h earlyoom[12]: sending SIGTERM to process 9 uid 1 "x": badness 1\n'
+    done = oom("--log", "-", stdin=line)
+    assert done.stdout == b"no OOM kill in stdin\n"
+    assert b"earlyoom 1" in done.stderr
 
 
 def test_a_log_that_is_cut_short_gives_what_is_there(tmp_path: Path) -> None:

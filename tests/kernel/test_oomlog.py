@@ -310,6 +310,13 @@ def test_the_same_line_twice_is_one_kill() -> None:
     assert pids(lines(killed(7), killed(7))) == [7]
 
 
+def test_lines_that_somebody_grepped_are_kills_of_their_own() -> None:
+    stamps = (b"May  1 10:00:00", b"May  1 10:00:02", b"May  2 10:00:00", b"Jun  2 10:00:00")
+    data = b"".join(stamp + b" host kernel: " + killed(7) + b"\n" for stamp in stamps)
+    assert pids(data) == [7] * 4
+    assert pids(data.replace(b"00:02", b"00:01")) == [7] * 3
+
+
 def test_three_in_one_second() -> None:
     data = lines(*memcg(1), *memcg(2), *memcg(3))
     assert pids(data) == [1, 2, 3]

@@ -360,6 +360,9 @@ SHAPES = {
         _M,
         _RFC3339,
     ),
+    "rfc5424 bare": _prefix(f"1 {_RFC3339} host kernel - - - ", _T + 0.25, None, _RFC3339),
+    "broadcast": _prefix(f"May  1 10:00:00 host kernel:[ {MONO}] ", None, _M, "May  1 10:00:00"),
+    "byte order mark": Shape(lambda text: b"\xef\xbb\xbf" + text, None, None, None),
     "busybox": _prefix(
         f"May  1 10:00:00 host kern.err kernel: [ {MONO}] ", None, _M, "May  1 10:00:00"
     ),
@@ -394,6 +397,8 @@ SHAPES = {
 
 def wrapped(shape: str, lines: list[bytes], ending: bytes = b"\n") -> bytes:
     """A log of that shape."""
+    if shape == "byte order mark":
+        return SHAPES[shape].wrap(ending.join([*lines, b""]))
     return b"".join(SHAPES[shape].wrap(line) + ending for line in lines)
 
 
