@@ -72,6 +72,7 @@ def test_the_mark_moves_with_an_adj_and_with_the_limit(group: Group, make: Holde
         wait_mark(term, big.pid)
 
 
+@pytest.mark.one_world
 def test_the_mark_stays_on_its_process_in_another_order(group: Group, make: Holders) -> None:
     big = make(group, 14)
     with watch(group) as term:
@@ -85,6 +86,7 @@ def test_the_mark_stays_on_its_process_in_another_order(group: Group, make: Hold
         wait_mark(term, big.pid)
 
 
+@pytest.mark.one_world
 def test_a_tagged_row_keeps_its_colour_beside_the_mark(group: Group, make: Holders) -> None:
     big, other = make(group, 14), make(group, 10)
     with watch(group) as term:
@@ -103,12 +105,14 @@ def test_a_tagged_row_keeps_its_colour_beside_the_mark(group: Group, make: Holde
         term.wait_for(alike)
 
 
+@pytest.mark.one_world
 def test_without_colour_the_mark_is_still_there(group: Group, make: Holders) -> None:
     big = make(group, 14)
     with watch(group, env={"NO_COLOR": "1"}) as term:
         wait_mark(term, big.pid)
 
 
+@pytest.mark.one_world
 def test_help_says_what_the_mark_means_and_who_it_is(group: Group, make: Holders) -> None:
     big = make(group, 14)
     make(group, 4)
@@ -133,6 +137,7 @@ def test_all_who_die_together_are_marked(memory_group: Group, make: Holders) -> 
         wait_mark(term, *(h.pid for h in together))
 
 
+@pytest.mark.one_world
 def test_in_a_narrow_terminal_the_mark_stays(group: Group, make: Holders) -> None:
     big = make(group, 14)
     with start("--cgroup", group.cgroup, "--delay", "0.2", cols=60, rows=40) as term:
