@@ -49,6 +49,8 @@ def _by_status(
     possible = [d for d in found if d.status is None or killed_by_9(d.status)]
     nine = [d for d in possible if killed_by_9(d.status)]
     rest = [d for d in possible if d.status is None]
+    # how they ended may be told later; a person may have killed the others
+    heaviest = max([heaviest, *(d.weight for d in rest)])
     if event.group_kill:
         return [victim_of(d, STATUS) for d in nine] + [victim_of(d, VANISHED) for d in rest]
     sure = [d for d in nine if len(nine) <= left and d.weight >= heaviest * _CLOSE]

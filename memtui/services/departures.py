@@ -104,9 +104,17 @@ class Departures:
             self.departed[i] = gone
 
     def heaviest(self, cgroup: str) -> int:
-        """Return the highest badness in bytes among those who live in that very group."""
-        here = (p for p in self.alive.values() if p.cgroup == cgroup)
-        return max((self._badness.get(p[:2], p.rss) for p in here), default=0)
+        """Return the highest badness in bytes among those who live in that very group.
+
+        Who is just ending has no memory left, and on v1 is shown in /: as it was a tick before.
+        """
+        found = 0
+        for identity, proc in self.alive.items():
+            before = self._earlier.get(identity, proc)
+            if cgroup in (proc.cgroup, before.cgroup):
+                now = self._badness.get(identity, proc.rss)
+                found = max(found, now if proc.rss else before.rss)
+        return found
 
     def _statuses(self, zombies: Mapping[Identity, Proc]) -> dict[Identity, int | None]:
         new = [i for i in zombies if i not in self._zombies][:_ZOMBIES]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time as clock
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from memtui.kernel.cgroup import at_or_below
@@ -101,6 +101,8 @@ class OomWatch:
         told = [h.event for h in self._open if h.event.id in changed]
         told += self._killed_otherwise(time, quota, evidence.killers)
         self._close(time, evidence.logged)
+        if not self.counters.restless:
+            self._quiet = quota.host_oom_kill
         return self._restarts.mark(time, told, procs)
 
     @property
@@ -196,11 +198,11 @@ class OomWatch:
             for d in self.departures.departed
             if d.proc[:2] not in taken and (last or d.proc.cgroup is not None)
         ]
-        hidden: Collection[str] = ()
-        if held.hidden:
-            groups = self.counters.groups
-            hidden = {p for p, k in groups.items() if k.number is not None}
-        found = candidates(free, held.event, held.since, hidden, held.before)
+        # a kill in one of these is counted there: it is another event's
+        groups = self.counters.groups.items()
+        own = None if held.hidden else held.event.cgroup
+        counted = {p for p, k in groups if k.number is not None and p != own}
+        found = candidates(free, held.event, held.since, counted, held.before)
         event = attribute(held.event, found, held.logged, self._heaviest(held.event.cgroup))
         changed = event != held.event
         held.event = event
