@@ -10,15 +10,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from memtui.model.soon import SOON_S, about
 from memtui.model.trend import Trend
 from memtui.model.victims import SURE, OomEvent, Victim
 from memtui.text import safe
-from memtui.units import duration, percent, size
+from memtui.units import percent, size
 
 THRESHOLDS = (75, 90, 97)
 """Per cent of the limit that hard usage must reach."""
 
-SOON_S = 120.0
 CLEAR_PCT = 5.0
 """Points below its threshold at which an alarm is over."""
 
@@ -126,17 +126,6 @@ class Alerts:
         text = _killed(count, victim)
         more = {} if victim is None else {"VICTIM": victim.command, "VICTIM_PID": victim.pid}
         return _alert("kill", "crit", text, trend, KILLS=count, **more)
-
-
-def about(seconds: float) -> str:
-    """Return a time that is not exact: `about 40 s`, `about 3 min`."""
-    if seconds < 1.5:
-        return "a second"
-    if seconds < 9.5:
-        return f"about {seconds:.0f} s"
-    if seconds < 90:
-        return f"about {5 * round(seconds / 5)} s"
-    return f"about {round(seconds / 60)} min" if seconds < 5400 else f"about {duration(seconds)}"
 
 
 def _killed(count: int, victim: Victim | None) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from memtui.model.alerts import Alert, Alerts, about
+from memtui.model.alerts import Alert, Alerts
 from memtui.model.forecast import Forecast
 from memtui.model.grower import Grown
+from memtui.model.soon import about
 from memtui.model.trend import Trend
 from memtui.model.victims import OomEvent, Victim
 
