@@ -15,6 +15,7 @@ _OLD_LINES = 8192  # a dump's kill comes within so many kernel lines,
 _OLD_S = 60.0  # and within this time
 _FAMILY_S = 5.0
 _PIECES = 8  # records that one line may be torn into (pr_cont)
+_SHARED = 512  # lines of a record that each member of a group has, too
 _PAGES = (4096, 8192, 16384, 65536)
 
 
@@ -72,6 +73,9 @@ class Dump:
         self._global = False
         self._columns: Columns | None = None
         self._rows: list[bytes] = []
+        self._index: dict[int, TaskRow] = {}
+        self._indexed = 0  # rows that are in the index
+        self._made: tuple[int, int, tuple[TaskRow, ...]] | None = None  # the table, once made
         self._limits: list[LimitLine] = []
         self._record: list[bytes] = []
         self._torn: tuple[bytes, int] | None = None
@@ -94,12 +98,12 @@ class Dump:
 
     def row_of(self, pid: int) -> TaskRow | None:
         """Return the row of the process, or of the thread, with that number."""
-        digits = b"%d" % pid
-        for text in self._rows:
-            row = self._columns.parse(text) if digits in text and self._columns else None
-            if row is not None and pid in (row.pid, row.tgid):
-                return row
-        return None
+        for text in self._rows[self._indexed :]:
+            if self._columns is not None and (row := self._columns.parse(text)):
+                self._index.setdefault(row.tgid, row)
+                self._index.setdefault(row.pid, row)
+        self._indexed = len(self._rows)
+        return self._index.get(pid)
 
     @property
     def has_table(self) -> bool:
@@ -205,8 +209,11 @@ class Dump:
     def _table(self, scale: int) -> tuple[TaskRow, ...]:
         if self._columns is None or not self._records:
             return ()
-        rows = (self._columns.parse(text) for text in self._rows)
-        return tuple(_scaled(row, scale) for row in rows if row)
+        if self._made is None or self._made[:2] != (scale, len(self._rows)):
+            rows = (self._columns.parse(text) for text in self._rows)
+            table = tuple(_scaled(row, scale) for row in rows if row)
+            self._made = scale, len(self._rows), table
+        return self._made[2]
 
     def describe(self, killed: Killed, entry: LogLine, number: int, raw: bytes) -> LogKill:
         """Return the kill with all that the dump tells of it."""
@@ -345,10 +352,14 @@ class Family:
     def __init__(self, first: LogKill | None, dump: Dump, path: bytes, entry: LogLine) -> None:
         """`dump` is that of the first victim; `path` the cgroup all of whose tasks die."""
         self.dump = dump
-        self.ids = {first.id} if first else set()
+        self._told = {(first.pid, first.comm)} if first else set()
         self._first = first
         self._path = path
         self._entry = entry
+
+    def told(self, killed: Killed) -> bool:
+        """Whether that kill is known already: the first victim is logged twice."""
+        return (killed.pid, killed.comm) in self._told
 
     def has(self, killed: Killed, entry: LogLine) -> bool:
         """Whether a kill is one of these."""
@@ -359,9 +370,12 @@ class Family:
 
     def adopt(self, kill: LogKill) -> LogKill:
         """Return a member's kill with what is known of the whole group."""
-        self.ids.add(kill.id)
+        self._told.add((kill.pid, kill.comm))
         same = self._first is not None and self._first.task_memcg == self._path
-        kill = kill._replace(group_kill=True, task_memcg=self._path if same else None)
+        record = kill.record if len(kill.record) <= _SHARED else kill.record[-1:]
+        kill = kill._replace(
+            group_kill=True, task_memcg=self._path if same else None, record=record
+        )
         if self._first is None:
             return kill
         return kill._replace(scope=kill.scope or self._first.scope)

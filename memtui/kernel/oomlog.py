@@ -188,11 +188,11 @@ class OomLog:
 
     def _told_before(self, killed: Killed, entry: LogLine, dump: Dump | None) -> bool:
         """Whether this very kill is known: a group kill logs its first victim twice."""
+        if self._family and self._family.told(killed):
+            return True
         kill = self._recent.get((killed.pid, killed.comm))
         if kill is None:
             return False
-        if self._family and kill.id in self._family.ids:
-            return True
         between = apart(kill, entry)
         named = not self._family and dump is not None and dump.names(killed.pid)
         near = between == 0 if named else between is None or between <= SAME_S

@@ -131,6 +131,28 @@ def test_a_group_without_a_dump_and_one_after_it() -> None:
     assert told[4][0] == 9
 
 
+def test_a_group_of_many_is_told_each_once_in_time_that_its_size_allows() -> None:
+    members = range(10, 4010)
+    header = b"[  pid  ]   uid  tgid total_vm      rss pgtables_bytes swapents oom_score_adj name"
+    rows = [
+        b"[%7d]  1000 %5d    19147    17627   188416        0             0 x" % (p, p)
+        for p in members
+    ]
+    before = memcg(10)
+    group = b"Tasks in /a are going to be killed due to memory.oom.group set"
+    every = [
+        *before[:2],
+        header,
+        *rows,
+        *before[2:],
+        group,
+        *(killed(p) for p in reversed(members)),
+    ]
+    kills = parse_log(lines(*every, step=0.00001))
+    assert sorted(k.pid for k in kills) == list(members)
+    assert all(k.group_kill and k.task_memcg == b"/a" for k in kills)
+
+
 def test_a_group_whose_first_line_was_lost() -> None:
     data = lines(b"Tasks in /a b are going to be killed due to memory.oom.group set", killed(2))
     (kill,) = parse_log(data)
