@@ -52,9 +52,12 @@ def since_words(event: OomEvent) -> str:
     return f"since you last looked, {ago(event.time - event.last_looked)}"
 
 
-def mark(event: OomEvent) -> tuple[str, str]:
-    """Return the glyph of an event and its role; red is for kills at limits of ours alone."""
-    if event.kind != "oom" or not event.ours or event.recorded:
+def mark(event: OomEvent, listed: bool = True) -> tuple[str, str]:
+    """Return the glyph of an event and its role; red is for kills at limits of ours alone.
+
+    In a list those of earlier runs are not red either.
+    """
+    if event.kind != "oom" or not event.ours or (listed and event.recorded):
         return "□", "muted"
     if event.before_start:
         return "□", "muted" if event.last_looked is None else "warn"

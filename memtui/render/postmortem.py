@@ -114,7 +114,7 @@ def _kind(event: OomEvent) -> str:
 
 
 def _head(event: OomEvent, width: int) -> list[Line]:
-    glyph, role = mark(event)
+    glyph, role = mark(event, listed=False)
     found = "found " if event.before_start else ""
     line: Line = [(f"{glyph} {_kind(event)}", role), (f"  {found}{when(event.time)}", "muted")]
     if event.scope == "elsewhere":
