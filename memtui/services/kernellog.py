@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol
 from memtui.kernel.errors import KernelError
 from memtui.kernel.kmsg import BootClock, Kmsg, Refused, read_clock
 from memtui.kernel.oomlog import LogKill, OomLog, OtherKill
+from memtui.kernel.probe import KMSG
 
 Told = LogKill | OtherKill
 _PROBE_S = 10.0
@@ -64,7 +65,7 @@ class KernelLog(Protocol):
 
 
 def open_kernel_log(
-    since: float | None = None, follow: bool = True, records: bool = True
+    since: float | None = None, follow: bool = True, records: bool = True, kmsg_path: str = KMSG
 ) -> KernelLog | NoLog:
     """Open the best kernel log that can be read.
 
@@ -73,7 +74,7 @@ def open_kernel_log(
     is none.
     """
     try:
-        return _KmsgLog(Kmsg(), since, follow, records)
+        return _KmsgLog(Kmsg(kmsg_path), since, follow, records)
     except Refused as e:
         kmsg = NoLog(f"{e.path}: {e.why}", e.grant)
     except KernelError as e:
