@@ -33,6 +33,7 @@ _NAMES = {
 _MOUSE = (
     ("click a row", "put the cursor on it; a click never sends a signal"),
     ("click a header", "sort by that column; again: the other way round"),
+    ("click an OOM event", "its post-mortem; a click on the title lists all events"),
     ("wheel", "scroll; the cursor stays on its process"),
     ("click the key bar", "the same as that key"),
 )
