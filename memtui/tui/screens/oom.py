@@ -237,13 +237,18 @@ class PostmortemScreen(Page):
         super().__init__()
         self._state = state
         self._event = event
+        self._width = 0
+        self._page: list[Line] = []
         self._said = "", 0.0
 
     def lines(self, width: int) -> list[Line]:
         """Return the post-mortem of the event as it is known now."""
         known = (e for e in self._state.events if e.id == self._event.id)
-        self._event = next(known, self._event)
-        return postmortem(self._event, width)
+        event = next(known, self._event)
+        if event is not self._event or width != self._width:  # 7 ms, and most ticks tell nothing
+            self._event, self._width = event, width
+            self._page = postmortem(event, width)
+        return self._page
 
     def keys(self) -> Line:
         """Return the keys, or what was copied just now."""
