@@ -18,6 +18,7 @@ from memtui.kernel.errors import KernelError
 from memtui.kernel.kmsg import read_boot_time
 from memtui.kernel.logtime import with_year
 from memtui.kernel.oomlog import LogKill, OomLog, OtherKill
+from memtui.kernel.probe import in_first_namespace
 from memtui.model.ownkills import Known, as_event, merge, uncounted
 from memtui.render import ansi, killlist, palette
 from memtui.render.killlist import Found, rss_of
@@ -177,6 +178,8 @@ def _doubts(log: KernelLog, since: float | None) -> list[str]:
     if log.error_s >= 1:
         slept = duration(log.error_s)
         notes.append(f"the machine slept {slept} since its start: earlier times may be off by that")
+    if in_first_namespace("pid") is False:
+        notes.append("PIDs of the kernel log are the host's, not those seen here")
     if log.lost:
         notes.append(f"{log.lost} records of the kernel log were overwritten before they were read")
     return notes

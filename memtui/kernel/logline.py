@@ -40,7 +40,7 @@ _TAG = re.compile(
     rb"([^\s:\[\]]+)(\[[^\]\s]{0,20}\])?:(?: |$|(?=\[))"
 )
 _HOST_KERNEL = re.compile(rb"\S+ kernel: ")
-_CONSOLE = re.compile(rb"[^\[<]{0,80}(?:login: (?=\[)|(?=<\d{1,2}>\[))(?=(?:<\d+>)?\[ *\d+\.\d+\])")
+_CONSOLE = re.compile(rb"[^\[<]{0,80}(?:login|Guest): (?=(?:<\d{1,2}>)?\[ *\d+\.\d+\])")
 _BARE = (b"memory", b"memory+swap", b"swap", b"kmem", b"oom_reaper")
 """Not tags, but how lines of the kernel's dump begin."""
 
