@@ -32,6 +32,22 @@ def size(n: int | None) -> str:
     raise AssertionError("unreachable")
 
 
+def signed(n: int) -> str:
+    """Return a change of bytes in at most six cells: `+9.81M`, `-57M`; none is `·`."""
+    return "·" if not n else size(n) if n < 0 else "+" + size(n)
+
+
+def size_short(n: int) -> str:
+    """Return bytes in at most five cells, the sign of a negative number among them: `-1.3G`."""
+    text = size(n)
+    if len(text) <= 5:
+        return text
+    value, unit = float(text[:-1]), text[-1]
+    if value <= -999.5:
+        value, unit = value / 1024, _UNITS[_UNITS.index(unit) + 1]
+    return f"{value:.1f}{unit}" if value > -9.95 else f"{value:.0f}{unit}"
+
+
 def size_long(n: int | None) -> str:
     """Return bytes as reports write them: `1.31 GiB`."""
     short = size(n)

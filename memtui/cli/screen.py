@@ -18,10 +18,11 @@ from memtui.model import fields
 from memtui.model.query import Order
 from memtui.model.snapshot import Snapshot
 from memtui.render import ansi, frame, palette
+from memtui.services import settings
 from memtui.services.sampler import Sampler
+from memtui.services.settings import MAX_DELAY_S, MIN_DELAY_S
 
 _TTY = 2  # Textual draws on stderr, and so does the first frame
-_MIN_DELAY, _MAX_DELAY = 0.1, 3600.0
 _LONG = ["help", "version", "delay=", "sort=", "theme=", "cgroup=", "root=", "readonly"]
 _SHORT = {"-h": "--help", "-d": "--delay", "-s": "--sort"}
 _USAGE = """\
@@ -44,8 +45,8 @@ THEMES = {"memtui-dark": palette.DARK, "memtui-light": palette.LIGHT}
 class Options(NamedTuple):
     """What the command line asked of the TUI."""
 
-    delay_s: float = 1.0
-    order: Order = Order()
+    delay_s: float | None = None  # None: as the settings have it
+    order: Order | None = None
     theme: str = ""
     root: str = ""
     cgroup: str | None = None
@@ -79,16 +80,9 @@ def _help(subcommands: dict[str, str]) -> str:
 
 def _checked(given: dict[str, str]) -> Options:
     """Return the options with their values checked. Raises UsageError."""
-    word = given.get("--delay", "1")
+    delay = _delay(given["--delay"]) if "--delay" in given else None
     try:
-        delay = float(word)
-    except ValueError:
-        raise UsageError(f"--delay {word!r} is not a number of seconds") from None
-    if not _MIN_DELAY <= delay <= _MAX_DELAY:
-        allowed = f"between {_MIN_DELAY:g} and {_MAX_DELAY:g} seconds"
-        raise UsageError(f"--delay {word} is not {allowed}")
-    try:
-        order = Order(fields.find(given.get("--sort", "rss")).key)
+        order = Order(fields.find(given["--sort"]).key) if "--sort" in given else None
     except ValueError as e:
         raise UsageError(f"--sort: {e}") from None
     root = check_root(given.get("--root", ""))
@@ -96,11 +90,37 @@ def _checked(given: dict[str, str]) -> Options:
     return Options(delay, order, given.get("--theme", ""), root, given.get("--cgroup"), readonly)
 
 
+def _delay(word: str) -> float:
+    try:
+        delay = float(word)
+    except ValueError:
+        raise UsageError(f"--delay {word!r} is not a number of seconds") from None
+    if not MIN_DELAY_S <= delay <= MAX_DELAY_S:
+        allowed = f"between {MIN_DELAY_S:g} and {MAX_DELAY_S:g} seconds"
+        raise UsageError(f"--delay {word} is not {allowed}")
+    return delay
+
+
+def _settled(opts: Options, kept: settings.Settings) -> Options:
+    """Fill from the settings what the command line leaves open."""
+    theme = opts.theme or os.environ.get("TEXTUAL_THEME", "") or kept.theme
+    return opts._replace(
+        delay_s=kept.delay_s if opts.delay_s is None else opts.delay_s,
+        order=opts.order or kept.order,
+        theme=theme,
+    )
+
+
 def main(opts: Options) -> int:
     """Show the TUI until the user quits; return the exit status."""
     if not (os.isatty(0) and os.isatty(_TTY)):
         raise UsageError("needs a terminal on stdin and stderr; `memtui ps` prints one table")
-    sampler = Sampler(Roots(opts.root), opts.delay_s, opts.cgroup)
+    file, wanted = settings.path(os.environ), opts.theme
+    kept = settings.load(file)
+    opts = _settled(opts, kept)
+    order = opts.order or Order()
+    sampler = Sampler(Roots(opts.root), opts.delay_s or 1.0, opts.cgroup)
+    sampler.want(fields.needs((*kept.shown.columns, order.key)))
     size = os.get_terminal_size(_TTY)
     first = _look(sampler, opts, size.lines)
     if not sampler.cgroup_found:
@@ -108,14 +128,14 @@ def main(opts: Options) -> int:
     with _terminal() as mode:
         painted = size.columns >= frame.MIN_WIDTH and size.lines >= frame.MIN_HEIGHT
         if painted:
-            _paint(first, opts, size)
+            _paint(first, opts, size, kept.shown)
         sampler.start()
         from memtui.tui.app import MemtuiApp  # the one place that brings Textual in
 
-        app = MemtuiApp(sampler, first, opts.order, opts.theme, opts.readonly, painted)
-        if opts.theme and opts.theme not in app.available_themes:
+        app = MemtuiApp(sampler, first, order, opts.theme, opts.readonly, painted, kept, file)
+        if wanted and wanted not in app.available_themes:
             names = ", ".join(sorted(app.available_themes))
-            raise UsageError(f"--theme {opts.theme!r}: choose from {names}")
+            raise UsageError(f"--theme {wanted!r}: choose from {names}")
         return app.show(mode)
 
 
@@ -127,13 +147,14 @@ def _look(sampler: Sampler, opts: Options, rows: int) -> Snapshot:
         raise Failure(f"cannot read the process list: {e}") from e
 
 
-def _paint(first: Snapshot, opts: Options, size: os.terminal_size) -> None:
+def _paint(first: Snapshot, opts: Options, size: os.terminal_size, shown: frame.Shown) -> None:
     """Write the first frame, real rows and all."""
-    colors = THEMES.get(opts.theme or os.environ.get("TEXTUAL_THEME", ""), palette.DARK)
+    colors = THEMES.get(opts.theme, palette.DARK)
     depth = ansi.depth(dict(os.environ))
     painter = ansi.Painter(colors._replace(mono=depth == ansi.NO_COLOR), depth, filled=True)
     uid = None if opts.root else os.geteuid()
-    lines = frame.first_frame(first, size.columns, size.lines, opts.order, uid)
+    order = opts.order or Order()
+    lines = frame.first_frame(first, size.columns, size.lines, order, uid, shown)
     text = "\x1b[?1049h\x1b[?25l\x1b[H" + "\r\n".join(map(painter.line, lines))
     os.write(_TTY, text.encode("utf-8", "replace"))
 

@@ -5,9 +5,11 @@ Memory sits on v1 or on v2; a hybrid machine mounts both, and only one of them h
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from memtui.kernel.roots import Roots, read_optional
 from memtui.text import decode
 
 _OCTAL = frozenset(b"01234567")
@@ -20,6 +22,7 @@ class Mount(NamedTuple):
     point: str
     fstype: str
     options: tuple[str, ...]  # of the super block: v1 names its controllers here
+    device: str = ""  # "0:27", as st_dev of whatever lies there
 
 
 class Membership(NamedTuple):
@@ -56,7 +59,7 @@ def parse_mountinfo(data: bytes, *fstypes: bytes) -> list[Mount]:
         root, point = decode(unescape(before[3])), decode(unescape(before[4]))
         options = tuple(decode(o) for o in after[2].split(b","))
         found.pop(before[4], None)
-        found[before[4]] = Mount(root, point, decode(after[0]), options)
+        found[before[4]] = Mount(root, point, decode(after[0]), options, decode(before[2]))
     return list(found.values())
 
 
@@ -135,3 +138,44 @@ def chain(mount: Mount, path: str) -> list[tuple[str, str]]:
         if not rest:
             return levels
         rest = rest.rpartition("/")[0]
+
+
+class Tmpfs(NamedTuple):
+    """A mounted file system whose files are memory. It belongs to no process."""
+
+    point: str
+    used: int  # bytes, of files that are deleted but still open too
+    size: int  # bytes that it may grow to
+    device: int  # st_dev of what lies there
+
+
+def tmpfs_mounts(roots: Roots) -> list[Mount]:
+    """Return the mounts whose files are memory, from our own mountinfo; empty elsewhere than live.
+
+    devtmpfs (/dev) is one too: what is written there by mistake stays in memory.
+    """
+    if not roots.live:
+        return []
+    data = read_optional(roots.proc + "/self/mountinfo") or b""
+    return parse_mountinfo(data, b"tmpfs", b"devtmpfs")
+
+
+def read_tmpfs(mounts: Iterable[Mount]) -> list[Tmpfs]:
+    """Return what is in each of `mounts` now (statvfs(3)), each file system once, none empty.
+
+    One that is hidden below another mount is left out: it is not what lies at its path.
+    """
+    found: dict[int, Tmpfs] = {}
+    for mount in mounts:
+        try:
+            device = os.stat(mount.point).st_dev
+            if device in found or f"{os.major(device)}:{os.minor(device)}" != mount.device:
+                continue
+            told = os.statvfs(mount.point)
+        except OSError:  # gone, or not for us to look at
+            continue
+        block = told.f_frsize or told.f_bsize
+        used = (told.f_blocks - told.f_bfree) * block
+        if used > 0:
+            found[device] = Tmpfs(mount.point, used, told.f_blocks * block, device)
+    return list(found.values())

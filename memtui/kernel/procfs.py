@@ -29,6 +29,7 @@ class Stat(NamedTuple):
     nice: int
     threads: int
     start: int  # clock ticks since boot
+    prio: int = 20  # field 18: 20 + nice; of a real-time process -1 - its priority
 
 
 class Statm(NamedTuple):
@@ -58,6 +59,7 @@ def parse_stat(data: bytes) -> Stat:
             int(f[16]),
             int(f[17]),
             int(f[19]),
+            int(f[15]),
         )
     except (ValueError, IndexError):
         raise Malformed("stat", f"not a stat line: {data[:80]!r}") from None
@@ -160,19 +162,27 @@ def parse_limit(data: bytes, name: bytes) -> int | None:
     return None
 
 
+def parse_memory_rlimit(data: bytes) -> int | None:
+    """Return the smaller of RLIMIT_AS and RLIMIT_DATA from `limits`; None where both are open."""
+    both = (parse_limit(data, b"Max address space"), parse_limit(data, b"Max data size"))
+    return min((n for n in both if n is not None), default=None)
+
+
 class Rollup(NamedTuple):
     """/proc/PID/smaps_rollup in bytes; None where the kernel has no such line."""
 
     pss: int | None
     uss: int | None  # Private_Clean + Private_Dirty + Private_Hugetlb
     swap: int | None
+    pss_anon: int | None = None  # what killing the process gives back; since Linux 5.4
 
 
 def parse_rollup(data: bytes) -> Rollup:
     """Return what `smaps_rollup` says of shared and private memory."""
     table = parse_kb_table(data)
     private = [v for k, v in table.items() if k.startswith("Private_")]
-    return Rollup(table.get("Pss"), sum(private) if private else None, table.get("Swap"))
+    uss = sum(private) if private else None
+    return Rollup(table.get("Pss"), uss, table.get("Swap"), table.get("Pss_Anon"))
 
 
 def path_of(roots: Roots, pid: int | str, name: str) -> str:
@@ -204,6 +214,11 @@ def read_owner(roots: Roots, pid: int | str) -> tuple[int, int]:
 def read_limit(pid: int, name: bytes, roots: Roots = LIVE) -> int | None:
     """Return the soft limit that the kernel holds for `pid`; None: unlimited, or not told."""
     return parse_limit(read_optional(path_of(roots, pid, "limits")) or b"", name)
+
+
+def read_memory_rlimit(roots: Roots, pid: int | str) -> int | None:
+    """Return the smaller of RLIMIT_AS and RLIMIT_DATA of a process. Raises a KernelError."""
+    return parse_memory_rlimit(read_bytes(path_of(roots, pid, "limits")))
 
 
 def read_statm(roots: Roots, pid: int | str) -> Statm:

@@ -85,8 +85,9 @@ class ProcScan:
     """Readings of every process, kept current by `sample`.
 
     After a call, `touched` names the processes that were read anew and `gone` those that ended,
-    so that nobody need walk over the quiet ones. Keys are PIDs as text. `unreadable` counts
-    those that /proc listed when it was listed last, and that could not be read, though there.
+    so that nobody need walk over the quiet ones. `moved` names those of `touched` that ran, or
+    whose numbers changed. Keys are PIDs as text. `unreadable` counts those that /proc listed when
+    it was listed last, and that could not be read, though there.
     """
 
     def __init__(self, roots: Roots, room: int = 0) -> None:
@@ -95,6 +96,7 @@ class ProcScan:
         self.room = room if counts_runs(roots) else 0
         self.readings: dict[str, Reading] = {}
         self.touched: list[str] = []
+        self.moved: set[str] = set()
         self.gone: list[str] = []
         self.unreadable = 0
         self._names: list[str] = []  # parallel with _fds and _signs: those with a kept descriptor
@@ -115,6 +117,7 @@ class ProcScan:
     def sample(self) -> dict[str, Reading]:
         """Bring `readings` up to date and return it. Raises a KernelError without a /proc."""
         self.touched, self.gone = [], []
+        self.moved.clear()
         self._turn += 1
         dead = self._read_kept()
         for name in list(self._plain):
@@ -137,6 +140,7 @@ class ProcScan:
         todo = set(compress(range(len(fresh)), map(ne, fresh, self._signs)))
         self._signs = fresh
         names = self._names
+        self.moved.update([names[i] for i in todo])
         todo.update(self._due(_ROTATE_ALL))
         all_moved = self._reclaimed()
         quiet = set(range(len(fresh)) if all_moved else self._due(_ROTATE)) - todo
@@ -196,6 +200,7 @@ class ProcScan:
                 if memory != old.memory:
                     self.readings[name] = Reading(old.stat, memory)
                     self.touched.append(name)
+                    self.moved.add(name)
 
     # -- one process
 
@@ -210,6 +215,8 @@ class ProcScan:
             return False  # the PID was taken again; it will be found as a birth
         self.readings[name] = new
         self.touched.append(name)
+        if new != old:
+            self.moved.add(name)
         if new.stat.threads > 1 and name not in self._busy and name not in self._plain:
             self._keep_busy(name)
         return True
@@ -284,6 +291,7 @@ class ProcScan:
                 self._add(name)
             return
         self.touched.append(name)
+        self.moved.add(name)
         if fd < 0:
             self._plain.add(name)
             return

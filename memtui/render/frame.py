@@ -8,16 +8,20 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from memtui.model.fields import DEFAULT, chosen
 from memtui.model.query import Order, sort
 from memtui.model.snapshot import Snapshot
 from memtui.render.quota import limit_words, quota_lines
 from memtui.render.rows import View, header, row, solve
 from memtui.render.spans import Line, fitted, rule, spread, width_of
+from memtui.render.totals import totals_line
 from memtui.text import cells, elide
 
 MIN_WIDTH, MIN_HEIGHT = 40, 10
+_ROOMY, _SHORT = 30, 14  # lines from which totals are shown, and can be
 KEYS = (
     ("F1", "Help", "help"),
+    ("F2", "Cols", "columns"),
     ("F6", "Sort", "sort_menu"),
     ("F9", "Kill", "kill"),
     ("r", "Run", "run"),
@@ -27,6 +31,18 @@ KEYS = (
     ("F10", "Quit", "app.quit"),
 )
 """The function-key bar: key, label, action."""
+
+
+class Shown(NamedTuple):
+    """What of the table is shown, as chosen and saved."""
+
+    columns: tuple[str, ...] = DEFAULT
+    totals: bool | None = None  # None: where there is room
+    pools: bool = True  # rows for memory that belongs to no process
+
+    def has_totals(self, height: int) -> bool:
+        """Whether there is a line of totals on a screen of `height` lines."""
+        return height >= _ROOMY if self.totals is None else self.totals and height >= _SHORT
 
 
 class Geometry(NamedTuple):
@@ -43,7 +59,7 @@ class Geometry(NamedTuple):
 
 def geometry(width: int, height: int) -> Geometry:
     """Return the heights and widths of the main screen's parts."""
-    quota = 4 if height >= 30 else 2 if height >= 12 else 1
+    quota = 5 if height >= 30 else 3 if height >= 16 else 2 if height >= 12 else 1
     bottom = 7 if height >= 30 else 4 if height >= 20 else 0
     right = 0 if width < 72 else min(62, width * 2 // 5)
     table = height - 1 - quota - bottom - 1
@@ -104,19 +120,30 @@ def graph_title() -> Line:
 
 
 def first_frame(
-    snapshot: Snapshot, width: int, height: int, order: Order, uid: int | None
+    snapshot: Snapshot,
+    width: int,
+    height: int,
+    order: Order,
+    uid: int | None,
+    shown: Shown = Shown(),  # noqa: B008 - immutable
 ) -> list[Line]:
     """Return every line of the screen before the TUI stands."""
     g = geometry(width, height)
-    columns = solve(width - 1)
+    columns = solve(width - 1, chosen(shown.columns))
+    totals = shown.has_totals(height)
+    room = g.table - 1 - totals
     limit = snapshot.quota.binding.bytes if snapshot.quota.binding else None
-    view = View(limit, uid)
+    view = View(limit, uid, host=snapshot.quota.host.total, boot=snapshot.boot)
     lines = [fitted(title_line(snapshot, 0, 0, width), width)]
-    lines += [fitted(line, width) for line in quota_lines(snapshot.quota, width, g.quota)]
+    box = quota_lines(snapshot.quota, width, g.quota, snapshot.trend)
+    lines += [fitted(line, width) for line in box]
     lines.append(fitted(header(columns, order), width, "head"))
-    rows = sort(snapshot.procs, order)[: g.table - 1]
+    rows = sort(snapshot.procs, order)[:room]
     lines += [fitted(row(p, columns, view), width) for p in rows]
-    lines += [fitted([], width)] * (g.table - 1 - len(rows))
+    lines += [fitted([], width)] * (room - len(rows))
+    if totals:
+        line = totals_line(snapshot.procs, columns, snapshot.count)
+        lines.append(fitted(line, width, "head"))
     if g.bottom:
         top = rule([("OOM events", "bold")], g.left)
         if g.right:

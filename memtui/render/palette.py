@@ -81,6 +81,8 @@ def _looks(p: Palette) -> dict[str, Look]:
         "label": Look(p.foreground, p.surface),
         "tag": Look(p.warn, bold=True),
         "job": Look(p.calm, bold=True),
+        "pool": Look(p.calm),
+        "sum": Look(p.foreground, p.surface, bold=True),
         "doomed": Look(p.crit, bold=True),
         **{f"series{i}": Look(color, bold=True) for i, color in enumerate(p.series)},
     }

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import NamedTuple
 
-from memtui.model.fields import FIELDS, Field
+from memtui.model.fields import Field, chosen
 from memtui.model.query import Order
 from memtui.model.snapshot import Identity, Proc
 from memtui.render.spans import Line
 from memtui.text import cells, clip_left, elide, fit, show
+from memtui.units import size_short
 
 MIN_COMMAND = 18
 DOOMED = "†"
@@ -31,11 +32,15 @@ class View(NamedTuple):
     uid: int | None = None  # whose rows are not dimmed; None dims nobody
     shift: int = 0  # cells that command lines are scrolled to the left
     doomed: Collection[Identity] = ()  # whom the OOM killer would take now
+    host: int | None = None  # MemTotal, in bytes
+    total: int | None = None  # bytes that oom_score_adj is a share of
+    boot: int | None = None  # seconds since the epoch when the clock of `Proc.start` was 0
+    now: int | None = None  # seconds since the epoch, where an age is shown
 
 
-def solve(width: int, fields: tuple[Field, ...] = FIELDS) -> tuple[Column, ...]:
+def solve(width: int, fields: tuple[Field, ...] | None = None) -> tuple[Column, ...]:
     """Return the columns that fit `width` cells; the least important are dropped first."""
-    kept = list(fields)
+    kept = list(fields or chosen())
 
     def left() -> int:
         return width - sum(f.width + 1 for f in kept if f.width)
@@ -71,7 +76,7 @@ def column_at(columns: tuple[Column, ...], x: int) -> Field | None:
 
 
 def _number_role(field: Field, text: str, proc: Proc, view: View) -> str:
-    if text in ("0.0", "·", "0", "?"):
+    if text in ("0.0", "·", "0", "?") or field.needs & proc.stale:
         return "muted"
     if field.key == "quota" and view.limit:
         share = 100 * proc.rss / view.limit
@@ -81,6 +86,8 @@ def _number_role(field: Field, text: str, proc: Proc, view: View) -> str:
 
 def row(proc: Proc, columns: tuple[Column, ...], view: View, mark: str = "") -> Line:
     """Return one process as a line. `mark` is a role for the whole row, as "tag"."""
+    if proc.pool:
+        return _pool_row(proc, columns, view)
     foreign = view.uid is not None and proc.uid != view.uid
     dim = foreign or proc.kernel_thread or proc.state == "Z"
     whole = mark or ("muted" if dim else "")
@@ -92,9 +99,27 @@ def row(proc: Proc, columns: tuple[Column, ...], view: View, mark: str = "") -> 
             signs += [(f"{DOOMED} ", "doomed")] * (proc.identity in view.doomed)
             line += [*signs, *command(proc, column.width - 2 * len(signs), whole, view.shift)]
             continue
-        text = field.text(proc, view.limit)
+        text = field.text(proc, view)
         role = whole or _number_role(field, text, proc, view)
         line.append((fit(text, column.width, field.right) + " ", role))
+    return line
+
+
+def _pool_row(pool: Proc, columns: tuple[Column, ...], view: View) -> Line:
+    """Memory that belongs to no process: how much, which share, and what it is."""
+    line: Line = []
+    for column in columns:
+        field = column.field
+        if field.key == "command":
+            text = elide(clip_left(pool.command, cells(pool.command) - view.shift), column.width)
+            line.append((text, "pool"))
+            continue
+        text = ""
+        if field.key == "rss":
+            text = size_short(pool.rss)
+        elif field.key in ("quota", "host") and pool.rss > 0:
+            text = field.text(pool, view)
+        line.append((fit(text, column.width, field.right) + " ", "pool"))
     return line
 
 
@@ -124,7 +149,13 @@ def command(proc: Proc, width: int, whole: str = "", shift: int = 0) -> Line:
     return [(text[:slash], "muted"), (text[slash:end], "bold"), (text[end:], "")]
 
 
-def text_table(procs: list[Proc], width: int, view: View, order: Order) -> list[Line]:
+def text_table(
+    procs: list[Proc],
+    width: int,
+    view: View,
+    order: Order,
+    fields: tuple[Field, ...] | None = None,
+) -> list[Line]:
     """Return a header and a line per process, as `memtui ps` prints them."""
-    columns = solve(width)
+    columns = solve(width, fields)
     return [header(columns, order), *(row(p, columns, view) for p in procs)]

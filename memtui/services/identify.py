@@ -77,6 +77,20 @@ class Identify:
             name=name,
             command=command_line(argv) or name,
             cgroup=None,
+            prio=stat.prio,
+        )
+
+    @staticmethod
+    def again(old: Proc, new: Proc, cgroup: str | None) -> Proc:
+        """Return `old` with who it is as `new` has it: all that was read of it stays."""
+        return old._replace(
+            uid=new.uid,
+            user=new.user,
+            comm=new.comm,
+            argv=new.argv,
+            name=new.name,
+            command=new.command,
+            cgroup=cgroup,
         )
 
     def cgroup(self, pid: str) -> str | None:

@@ -17,9 +17,12 @@ from memtui.services.quota import QuotaSource
 from memtui.services.waker import Waker
 
 if TYPE_CHECKING:  # what only the running thread needs would cost the first frame time
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
+    from memtui.model.trend import TrendWatch
     from memtui.model.victims import OomEvent
+    from memtui.services.depth import Depth
+    from memtui.services.pools import Pools
     from memtui.services.portable import PortableProcesses
     from memtui.services.recorder import Recorder
     from memtui.services.weights import Weigher
@@ -79,7 +82,7 @@ class Processes:
                 moving.add(name)
         for name in self._moving - moving:
             if name in self._procs:
-                self._procs[name] = self._procs[name]._replace(cpu_pct=0.0)
+                self._procs[name] = self._procs[name]._replace(cpu_pct=0.0, majflt_per_s=0.0)
         self._moving = moving
         self._look_again()
         self._fill_cgroups(len(readings) if cgroups else _CGROUPS_PER_TICK)
@@ -89,6 +92,21 @@ class Processes:
     def unreadable(self) -> int:
         """How many processes are there, but in no sample: the kernel would not tell of them."""
         return self._scan.unreadable
+
+    @property
+    def table(self) -> dict[str, Proc]:
+        """The processes by PID as text; whoever puts a record there adds to what is known."""
+        return self._procs
+
+    @property
+    def moved(self) -> Collection[str]:
+        """Who ran, changed or was born since the last sample."""
+        return self._scan.moved
+
+    @property
+    def gone(self) -> Collection[str]:
+        """Who ended since the last sample."""
+        return self._scan.gone
 
     def close(self) -> None:
         """Close every kept descriptor."""
@@ -112,18 +130,12 @@ class Processes:
             self._ran.add(name)
             if now - stat.start / procfs.TICKS_PER_S < _YOUNG_S and stat.state != b"Z":
                 self._no_cgroup.add(name)  # seen between its fork and its move, perhaps
-            new = old._replace(
-                ppid=stat.ppid,
-                state=stat.state.decode("ascii", "replace"),
-                threads=stat.threads,
-                nice=stat.nice,
-                virt=memory.virt,
-                rss=memory.rss,
-                shr=memory.shr,
-                cpu_time=cpu_time,
-                cpu_pct=cpu_pct,
-                majflt=stat.majflt,
-            )
+            state = stat.state.decode("ascii", "replace")
+            faults = None if before is None else (stat.majflt - old.majflt) / (now - before)
+            new = old.moved(
+                stat.ppid, state, stat.threads, stat.nice, *memory, cpu_time, cpu_pct,
+                stat.majflt, stat.prio, faults,
+            )  # fmt: skip
         self._procs[name] = new
         return new
 
@@ -138,7 +150,7 @@ class Processes:
             new = self._identify.proc(name, self._scan.readings[name], old.cpu_pct)
             if new.argv or not old.argv:  # a zombie has none: what it was is still worth knowing
                 cgroup = self._identify.cgroup(name) or old.cgroup
-                self._procs[name] = new._replace(cgroup=cgroup)
+                self._procs[name] = self._identify.again(old, new, cgroup)
 
     def _fill_cgroups(self, at_most: int) -> None:
         """Read the cgroup of processes that have none yet, some each tick."""
@@ -176,10 +188,15 @@ class Sampler:
         self._also: tuple[Callable[[], None], ...] = ()
         self._quota = QuotaSource(roots, cgroup)
         self._weigher: Weigher | None = None
+        self._pools: Pools | None = None
+        self._depth: Depth | None = None
+        self._wanted: tuple[int, Collection[Identity]] = (0, ())
+        self._boot: int | None = None
         self._cgroup = cgroup
         self._processes: Processes | PortableProcesses | None = None
         self._waker = Waker()
         self._recorder: Recorder | None = None
+        self._trends: TrendWatch
         self._stop = False
         self._thread: threading.Thread | None = None
 
@@ -210,10 +227,46 @@ class Sampler:
             self._processes = open_processes(self.roots, room if self.roots.live else 0)
         procs = self._processes.sample()
         snapshot = self._snapshot(procs, len(procs), began, quota)
-        if procfs.is_there(self.roots):
+        if isinstance(self._processes, Processes):
             self._weigh(snapshot)
+            self._deepen(snapshot, self._processes)
+            self._add_pools(snapshot)
             snapshot.took_s = time.thread_time() - began[0]
         return snapshot
+
+    def want(self, needs: int, visible: Collection[Identity] = ()) -> None:
+        """Read from now on what these columns need (`fields.needs`), first of those visible.
+
+        May be called from any thread; a need that is new is met at once.
+        """
+        new = needs & ~self._wanted[0]
+        self._wanted = needs, visible
+        if new:
+            self.refresh()
+
+    def _deepen(self, snapshot: Snapshot, processes: Processes) -> None:
+        """Fill what only some columns show; imported when the first such column is."""
+        needs, visible = self._wanted
+        if not needs and self._depth is None:
+            return
+        if self._depth is None:
+            from memtui.services.depth import Depth
+
+            self._depth = Depth(self.roots)
+        self._depth.fill(
+            processes.table, processes.moved, processes.gone, needs, visible, snapshot.quota,
+            snapshot.weights, self.delay_s,
+        )  # fmt: skip
+        snapshot.procs = list(processes.table.values())
+        if not needs:
+            self._depth = None  # its last turn emptied the fields
+
+    def _add_pools(self, snapshot: Snapshot) -> None:
+        """Add the rows for memory that belongs to no process; imported after the first frame."""
+        from memtui.services.pools import Pools
+
+        self._pools = self._pools or Pools(self.roots)
+        snapshot.pools = self._pools.look(snapshot.procs, snapshot.quota)
 
     def _weigh(self, snapshot: Snapshot) -> None:
         """Add whom the OOM killer would take; imported after the first frame."""
@@ -269,12 +322,20 @@ class Sampler:
         quota = quota or self._quota.read()
         took = time.thread_time() - began[0]
         return Snapshot(
-            time.time(), began[1], procs, count, quota, took_s=took, delay_s=self.delay_s
+            time.time(), began[1], procs, count, quota, took, self.delay_s, boot=self._booted()
         )
 
+    def _booted(self) -> int | None:
+        """When the clock of `Proc.start` was 0, in seconds since the epoch; reckoned once."""
+        if self._boot is None and self.roots.live and hasattr(time, "CLOCK_BOOTTIME"):
+            self._boot = round(time.time() - time.clock_gettime(time.CLOCK_BOOTTIME))
+        return self._boot
+
     def _run(self) -> None:
+        from memtui.model.trend import TrendWatch
         from memtui.services.recorder import Recorder
 
+        self._trends = TrendWatch()
         recorder = self._recorder = Recorder(self.roots, self._cgroup, self._waker)
         recorder.expect(self.expected)
         self._untold = recorder.start()
@@ -308,6 +369,7 @@ class Sampler:
             snapshot = self.sample()
         except KernelError:  # no /proc for a moment: the next look tries
             return
+        snapshot.trend = self._trends.add(snapshot)
         self._untold += recorder.take(snapshot)
         if tell or self._untold:
             for work in self._also:

@@ -22,6 +22,8 @@ from memtui.model.victims import OomEvent
 from memtui.services.actions import Actions
 from memtui.services.jobs import Jobs
 from memtui.services.sampler import Sampler
+from memtui.services.settings import Settings, changed, save
+from memtui.services.toml import Value
 from memtui.text import safe
 from memtui.tui.messages import OomSeen, SnapshotReady
 from memtui.tui.screens.confirm import ConfirmScreen
@@ -51,8 +53,13 @@ class MemtuiApp(App[int]):
         theme: str = "",
         readonly: bool = False,
         painted: bool = False,
+        kept: Settings | None = None,
+        file: str = "",
     ) -> None:
-        """`painted` says that a first frame stands on the alternate screen already."""
+        """`painted` says that a first frame stands on the alternate screen already.
+
+        `kept` are the settings that were read from `file`; without a file nothing is saved.
+        """
         super().__init__(driver_class=SeamlessDriver if painted else None)
         for own in THEMES:
             self.register_theme(own)
@@ -67,7 +74,9 @@ class MemtuiApp(App[int]):
         self.state = State(first, os.geteuid() if sampler.roots.live else None)
         jobs = Jobs()
         sampler.also(jobs.poll)
-        self._main = MainScreen(self.state, order or Order(), jobs)
+        self.kept = kept or Settings()
+        self._file = file
+        self._main = MainScreen(self.state, order or self.kept.order, jobs, self.kept.shown)
 
     def get_default_screen(self) -> MainScreen:
         """Return the main screen."""
@@ -97,6 +106,9 @@ class MemtuiApp(App[int]):
         for number in (signal.SIGTERM, signal.SIGHUP):
             with contextlib.suppress(RuntimeError, ValueError):  # not the main thread
                 loop.add_signal_handler(number, self._ended_by, number)
+        if self.kept.told:
+            self._main.say("; ".join(self.kept.told), "warn")
+        self.theme_changed_signal.subscribe(self, lambda theme: self._keep({"theme": theme.name}))
         self.call_after_refresh(self._settled)
 
     def _thread_died(self, args: threading.ExceptHookArgs) -> None:
@@ -127,12 +139,27 @@ class MemtuiApp(App[int]):
         if self.screen is not self._main and hasattr(self.screen, "show_state"):
             self.screen.show_state()
 
+    # -- what is kept
+
+    def _keep(self, changes: dict[str, Value]) -> str:
+        """Save settings; return "", or in words why that could not be done."""
+        return save(self._file, changes) if self._file and changes else ""
+
+    def keep_shown(self) -> str:
+        """Save columns and order where they were changed; return "", or why not."""
+        table = self._main.table
+        why = self._keep(changed(table.shown, table.order, self.kept))
+        if not why:
+            self.kept = self.kept._replace(shown=table.shown, order=table.order)
+        return why
+
     # -- the end
 
     async def action_quit(self) -> None:
         """End memtui; where a command still runs that would end with it, ask first."""
         running = self._main.acting.running
         if not running or self._asked:
+            self.keep_shown()
             self._leave(0)
             return
         self._asked = True
@@ -143,6 +170,7 @@ class MemtuiApp(App[int]):
     def _answered(self, yes: bool | None) -> None:
         self._asked = False
         if yes:
+            self.keep_shown()
             self._leave(0)
 
     def _ended_by(self, number: int) -> None:

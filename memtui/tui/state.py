@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from memtui.model.badness import total_of
 from memtui.model.series import Recent, Series
 from memtui.model.snapshot import Snapshot
 from memtui.model.victims import OomEvent
@@ -35,8 +36,17 @@ class State:
     @property
     def view(self) -> View:
         """What rows depend on beside their process."""
-        doomed = self.snapshot.doomed
-        return View(self.limit, self._uid, doomed=doomed.all if doomed else ())
+        snapshot = self.snapshot
+        doomed = snapshot.doomed
+        return View(
+            self.limit,
+            self._uid,
+            doomed=doomed.all if doomed else (),
+            host=snapshot.quota.host.total,
+            total=total_of(snapshot.quota),
+            boot=snapshot.boot,
+            now=int(snapshot.time),
+        )
 
     @property
     def events(self) -> list[OomEvent]:

@@ -43,7 +43,7 @@ def test_hybrid_has_memory_on_v1() -> None:
 
 def test_optional_fields_and_blanks_in_paths() -> None:
     line = rb"36 35 98:0 /a\040b /mnt/x\011y\134z rw shared:1 master:2 - cgroup2 none rw,a" + b"\n"
-    assert parse_mountinfo(line) == [Mount("/a b", "/mnt/x\ty\\z", "cgroup2", ("rw", "a"))]
+    assert parse_mountinfo(line) == [Mount("/a b", "/mnt/x\ty\\z", "cgroup2", ("rw", "a"), "98:0")]
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,9 @@ def test_sorted_either_way_and_nobody_lost(key: str, procs: list[object], invert
     order = Order(key, inverted)
     done = sort(rows, order)
     values = [order.field.sort(p) for p in done]
-    assert values == sorted(values, reverse=order.descending)
+    known = [v for v in values if v is not None]
+    assert known == sorted(known, reverse=order.descending)
+    assert values == known + [None] * (len(values) - len(known)), "unknown comes last"
     assert Counter(done) == Counter(rows)
 
 
@@ -48,9 +50,21 @@ def test_quantities_come_biggest_first_and_names_in_order() -> None:
     assert Order("rss", True).descending is False
 
 
-def test_unknown_cpu_comes_after_known_zero() -> None:
+@pytest.mark.parametrize(("inverted", "wanted"), [(False, [3, 2, 1]), (True, [2, 3, 1])])
+def test_unknown_comes_last_in_both_directions(inverted: bool, wanted: list[int]) -> None:
     rows = [proc(1, cpu_pct=None), proc(2, cpu_pct=0.0), proc(3, cpu_pct=5.0)]
-    assert [p.pid for p in sort(rows, Order("cpu"))] == [3, 2, 1]
+    assert [p.pid for p in sort(rows, Order("cpu", inverted))] == wanted
+    rows = [proc(1, pss=None), proc(2, pss=0), proc(3, pss=5)]
+    assert [p.pid for p in sort(rows, Order("pss", inverted))] == wanted
+
+
+def test_memory_of_no_process_stands_where_it_has_a_size_and_else_last() -> None:
+    pool = proc(0, 5, pool="cache", command="[page cache]")
+    rows = [proc(1, 3), proc(2, 9)]
+    assert [p.pid for p in sort(rows, Order("rss"), [pool])] == [2, 0, 1]
+    assert [p.pid for p in sort(rows, Order("rss", True), [pool])] == [1, 0, 2]
+    for order in (Order("pid"), Order("pid", True), Order("command"), Order("pss")):
+        assert sort(rows, order, [pool])[-1] is pool
 
 
 def test_the_same_header_again_inverts() -> None:

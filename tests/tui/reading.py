@@ -15,6 +15,9 @@ from tests.support.terminal import Terminal, Wanted
 
 MOUSE, ALTERNATE, CURSOR, DRAWING = 1000, 1049, 25, 2026
 DIALOG = re.compile(r"\b15 SIGTERM")
+POOL = re.compile(
+    r" \[(tmpfs|shared memory|page cache|kernel|unexplained|counted twice)\]( |…|▕|▐|$)"
+)
 _UNITS = {"B": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 _SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 
@@ -109,6 +112,8 @@ def table(lines: list[str]) -> list[Row]:
     for at in range(y + 1, len(lines)):
         parts = lines[at].rstrip("▐▕ ").split(None, len(titles) - 1)
         shown = dict(zip(titles, parts, strict=False))
+        if POOL.search(lines[at]):  # a row, but no process
+            continue
         if not shown.get("PID", "").isdecimal():
             break
         rows.append(Row(at, shown))
@@ -187,7 +192,7 @@ def point_at(term: Terminal, pid: int) -> Row:
 def on_main(lines: list[str]) -> bool:
     """Whether nothing stands before the main screen."""
     text = "\n".join(lines)
-    before = ("Send signal", "Sort by", "Run under", "Still alive")
+    before = ("Send signal", "Esc leave", "Sort by", "Run under", "Still alive")
     return bool(table(lines)) and not any(word in text for word in before)
 
 

@@ -10,6 +10,7 @@ import pytest
 from tests.support.terminal import Terminal
 from tests.tui.children import named
 from tests.tui.reading import (
+    POOL,
     Row,
     amount,
     column,
@@ -148,6 +149,8 @@ def test_up_from_the_first_process_stays_there(term: Terminal) -> None:
 
 
 def test_pages_end_and_home(term: Terminal) -> None:
+    term.send("m")  # what belongs to no process would be the last
+    term.wait_for(lambda lines: not any(map(POOL.search, lines)))
     top, last_seen = first(term), table(term.lines())[-1].pid
     term.send("PgDn")
     term.wait_for(lambda _: (row := cursor(term)) is not None and row.pid >= last_seen)
@@ -159,6 +162,8 @@ def test_pages_end_and_home(term: Terminal) -> None:
     term.send("Home")
     wait_cursor(term, top.pid)
     assert cursor(term) == table(term.lines())[0]
+    term.send("m")
+    term.wait_for("memory of no process is shown")
 
 
 def test_cursor_stays_on_its_process_through_every_order(term: Terminal) -> None:

@@ -14,12 +14,14 @@ from textual.geometry import Size
 from textual.screen import Screen
 from textual.widgets import Static
 
+from memtui.model.pools import mount_point, why_not
 from memtui.model.query import Order
 from memtui.model.victims import OomEvent
 from memtui.render.events import event_at, events_panel, graph_panel
 from memtui.render.frame import (
     MIN_HEIGHT,
     MIN_WIDTH,
+    Shown,
     geometry,
     graph_title,
     key_at,
@@ -95,15 +97,20 @@ class MainScreen(Screen[None]):
         Binding("g", "charts", "charts", id="charts"),
         Binding("o", "oom", "all OOM events, and the post-mortem of each", id="oom"),
         Binding("i", "limits", "every limit, and the file that says so", id="limits"),
+        Binding("f2,C,S", "columns", "choose the columns", id="columns"),
+        Binding("m", "toggle_pools", "memory of no process: show / hide", id="pools"),
+        Binding("B", "toggle_totals", "bottom line with totals: show / hide", id="totals"),
+        Binding("enter", "open", "what is in a tmpfs", id="open"),
         Binding("f1,h,question_mark", "help", "help", id="help"),
         Binding("ctrl+l", "redraw", "draw the screen anew", id="redraw"),
         Binding("q,f10", "app.quit", "quit", id="quit"),
     ]
 
-    def __init__(self, state: State, order: Order, jobs: Jobs) -> None:
+    def __init__(self, state: State, order: Order, jobs: Jobs, shown: Shown | None = None) -> None:
         super().__init__()
         self.state = state
-        self.table = ProcessTable(state.snapshot.procs, order, state.view)
+        self.table = ProcessTable(state.snapshot.procs, order, state.view, shown)
+        self.table.count = state.snapshot.count
         self.acting = Acting(self, jobs)
         self._title = Lines(self._title_lines, id="title")
         self._quota = Lines(self._quota_lines, id="quota")
@@ -162,7 +169,10 @@ class MainScreen(Screen[None]):
         if self.app.screen is self and self.is_mounted:
             with self.app.batch_update():
                 self.table.jobs = self.acting.job_pids()
-                self.table.set_procs(self.state.snapshot.procs, self.state.view)
+                snapshot = self.state.snapshot
+                self.table.count = snapshot.count
+                self.table.set_procs(snapshot.procs, self.state.view, snapshot.pools)
+                self.memtui.sampler.want(self.table.needs, self.table.in_view)
                 for part in (self._title, self._quota, self._events, self._graph, self._keys):
                     part.draw()
         self.acting.check()
@@ -172,7 +182,8 @@ class MainScreen(Screen[None]):
         return [title_line(state.snapshot, state.kills, state.earlier_kills, width)]
 
     def _quota_lines(self, width: int, height: int) -> list[Line]:
-        return quota_lines(self.state.snapshot.quota, width, height)
+        snapshot = self.state.snapshot
+        return quota_lines(snapshot.quota, width, height, snapshot.trend)
 
     def _event_lines(self, width: int, height: int) -> list[Line]:
         state = self.state
@@ -218,11 +229,15 @@ class MainScreen(Screen[None]):
 
     def action_sort(self, key: str) -> None:
         """Sort by a column, in its natural direction."""
-        self.table.set_order(Order(key))
+        self._sort(Order(key))
+
+    def _sort(self, order: Order) -> None:
+        self.table.set_order(order)
+        self.memtui.sampler.want(self.table.needs, self.table.in_view)
 
     def on_process_table_header_clicked(self, message: ProcessTable.HeaderClicked) -> None:
         """Sort by the header clicked; again inverts."""
-        self.table.set_order(self.table.order.by(message.key))
+        self._sort(self.table.order.by(message.key))
 
     def action_invert(self) -> None:
         """Turn the order round."""
@@ -235,9 +250,55 @@ class MainScreen(Screen[None]):
 
         def chosen(key: str | None) -> None:
             if key is not None:
-                self.table.set_order(Order(key))
+                self._sort(Order(key))
 
         self.app.push_screen(SortMenu(self.table.order), chosen)
+
+    def action_columns(self) -> None:
+        """Choose the columns, and save them."""
+        from memtui.tui.screens.columns import ColumnsDialog
+
+        def chosen(keys: tuple[str, ...] | None) -> None:
+            if keys is not None:
+                self._show(self.table.shown._replace(columns=keys))
+                why = self.memtui.keep_shown()
+                self.say(why or "columns saved", "crit" if why else "accent")
+
+        self.app.push_screen(ColumnsDialog(self.table.shown.columns), chosen)
+
+    def on_process_table_header_asked(self) -> None:
+        """Choose the columns: a header was clicked with the right button."""
+        self.action_columns()
+
+    def _show(self, shown: Shown) -> None:
+        self.table.set_shown(shown)
+        self.memtui.sampler.want(self.table.needs, self.table.in_view)
+
+    def action_toggle_pools(self) -> None:
+        """Show or hide the rows for memory that belongs to no process."""
+        shown = self.table.shown
+        self._show(shown._replace(pools=not shown.pools))
+        self.say(f"memory of no process is {'hidden' if shown.pools else 'shown'}")
+
+    def action_toggle_totals(self) -> None:
+        """Show or hide the line of totals."""
+        shown, height = self.table.shown, self.app.size.height
+        self._show(shown._replace(totals=not shown.has_totals(height)))
+        if not shown.has_totals(height) and not self.table.shown.has_totals(height):
+            self.say("there is no room for totals: the screen is too low", "warn")
+
+    def action_open(self) -> None:
+        """Show what is in the tmpfs under the cursor."""
+        pool = self.table.pool
+        if pool is None:
+            return
+        point = mount_point(pool)
+        if point is None:
+            self.say(why_not(pool))
+            return
+        from memtui.tui.screens.tmpfs import TmpfsScreen
+
+        self.app.push_screen(TmpfsScreen(point))
 
     def action_move(self, rows: int) -> None:
         """Move the cursor."""
@@ -261,6 +322,8 @@ class MainScreen(Screen[None]):
 
     def action_tag(self) -> None:
         """Tag the process, move down, and sample at once."""
+        if self.table.pool is not None:
+            self.say(f"not tagged: {why_not(self.table.pool)}", "warn")
         self.table.tag()
         self.memtui.sampler.refresh()
 
@@ -276,6 +339,9 @@ class MainScreen(Screen[None]):
 
     def action_kill(self) -> None:
         """Open the dialog that sends a signal."""
+        if self.table.pool is not None and not self.table.tagged:
+            self.say(f"nothing to send a signal to: {why_not(self.table.pool)}", "warn")
+            return
         self.acting.kill()
 
     def action_run(self) -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from textual import events
 from textual.message import Message
 
+from memtui.model.fields import chosen, needs
 from memtui.model.query import Order, sort
 from memtui.model.snapshot import Identity, Proc
+from memtui.render.frame import Shown
 from memtui.render.rows import Column, View, column_at, header, row, solve
 from memtui.render.spans import Line, fitted
+from memtui.render.totals import totals_line
 from memtui.tui.widgets.lines import Lines
 
 _WHEEL = 3  # rows a notch of the wheel scrolls
@@ -24,8 +29,17 @@ class ProcessTable(Lines):
             super().__init__()
             self.key = key
 
-    def __init__(self, procs: list[Proc], order: Order, view: View) -> None:
+    class HeaderAsked(Message):
+        """A header was clicked with the right button: which columns there are."""
+
+    def __init__(
+        self, procs: list[Proc], order: Order, view: View, shown: Shown | None = None
+    ) -> None:
         super().__init__(id="processes")
+        self.shown = shown or Shown()
+        self.count = 0  # processes in all; of a first look only the biggest are in the rows
+        self._procs = procs
+        self._pools: Sequence[Proc] = ()
         self.order = order
         self.view = view
         self.tagged: set[Identity] = set()
@@ -42,31 +56,68 @@ class ProcessTable(Lines):
     @property
     def page(self) -> int:
         """How many rows are visible."""
-        return max(1, self.size.height - 1)
+        return max(1, self.size.height - 1 - self._has_totals)
+
+    @property
+    def _has_totals(self) -> bool:
+        return self.shown.has_totals(self.app.size.height)
+
+    @property
+    def _held(self) -> Proc | None:
+        return self.rows[self.cursor] if self.rows else None
 
     @property
     def current(self) -> Proc | None:
-        """The process under the cursor."""
-        return self.rows[self.cursor] if self.rows else None
+        """The process under the cursor; None on memory that belongs to none."""
+        held = self._held
+        return None if held is None or held.pool else held
 
-    def set_procs(self, procs: list[Proc], view: View) -> None:
-        """Show these processes; the cursor stays on its process, or on its row if that is gone."""
-        view = view._replace(shift=self.shift)
+    @property
+    def pool(self) -> Proc | None:
+        """The row under the cursor where it is memory that belongs to no process."""
+        held = self._held
+        return held if held is not None and held.pool else None
+
+    @property
+    def needs(self) -> int:
+        """What has to be read for what is shown, and sorted by: bits as `fields.needs`."""
+        return needs((*self.shown.columns, self.order.key))
+
+    @property
+    def in_view(self) -> list[Identity]:
+        """Who is on the screen now."""
+        return [p[:2] for p in self.rows[self.top : self.top + self.page]]
+
+    def set_procs(self, procs: list[Proc], view: View, pools: Sequence[Proc] = ()) -> None:
+        """Show these processes; the cursor stays on its process, or on its row if that is gone.
+
+        `pools` are the rows for memory that belongs to none.
+        """
+        now = view.now if "age" in self.shown.columns else None
+        view = view._replace(shift=self.shift, now=now)
         if view != self.view:
             self._formatted.clear()
         self.view = view
+        self._pools = pools
         self._resort(procs)
         self.tagged &= {p.identity for p in procs} if self.tagged else self.tagged
 
     def set_order(self, order: Order) -> None:
         """Sort by `order` from now on."""
         self.order = order
-        self._resort(self.rows)
+        self._resort(self._procs)
+
+    def set_shown(self, shown: Shown) -> None:
+        """Show these columns, and totals and pools or not, from now on."""
+        self.shown = shown
+        self._columns = ()
+        self._resort(self._procs)
 
     def _resort(self, procs: list[Proc]) -> None:
-        held = self.current
-        in_view = self.top <= self.cursor < self.top + self.page
-        self.rows = sort(procs, self.order)
+        self._procs = procs
+        held = self._held
+        seen = self.top <= self.cursor < self.top + self.page
+        self.rows = sort(procs, self.order, self._pools if self.shown.pools else ())
         if held is not None:
             identity = held.identity
             found = (
@@ -75,7 +126,7 @@ class ProcessTable(Lines):
                 if p.pid == identity[0] and p.start == identity[1]
             )
             self.cursor = next(found, self.cursor)
-        self._settle(in_view)
+        self._settle(seen)
 
     def _settle(self, follow: bool = True) -> None:
         """Keep cursor and window inside the list, and the window on the cursor if `follow`."""
@@ -91,13 +142,17 @@ class ProcessTable(Lines):
     def make(self, width: int, height: int) -> tuple[list[Line], int | None]:
         """Return the header and the visible rows; the last column is the scroll bar."""
         if not self._columns or sum(self._columns[-1][1:]) != width - 1:
-            self._columns = solve(width - 1)
+            self._columns = solve(width - 1, chosen(self.shown.columns))
             self._formatted.clear()
         shown = self.rows[self.top : self.top + self.page]
         bar = self._scrollbar()
         lines = [fitted(header(self._columns, self.order), width, "head")]
         for i, proc in enumerate(shown):
             lines.append([*self._row(proc, width - 1), bar[i]])
+        if self._has_totals:
+            blank: list[Line] = [[(" " * (width - 1), ""), b] for b in bar[len(shown) :]]
+            line = totals_line(self._procs, self._columns, self.count)
+            lines += [*blank, fitted(line, width, "head")]
         if len(self._formatted) > 4 * self.page:
             keep = {p.identity for p in shown}
             self._formatted = {k: v for k, v in self._formatted.items() if k in keep}
@@ -149,19 +204,21 @@ class ProcessTable(Lines):
         """Tag or untag the process under the cursor and move down."""
         if self.current is not None:
             self.tagged ^= {self.current.identity}
-            self.move(1)
+        self.move(1)
 
     # -- the mouse: a click selects or sorts; it never acts on a process
 
     def on_click(self, event: events.Click) -> None:
-        """Select the row clicked, or sort by the header clicked."""
-        if event.y == 0:
+        """Select the row clicked, or sort by the header clicked; right: choose the columns."""
+        if event.y == 0 and event.button == 3:
+            self.post_message(self.HeaderAsked())
+        elif event.y == 0:
             field = column_at(self._columns, event.x)
             if field is not None:
                 self.post_message(self.HeaderClicked(field.key))
         elif event.x >= self.size.width - 1:
             self._jump(event.y - 1)
-        elif self.top + event.y - 1 < len(self.rows):
+        elif event.y <= self.page and self.top + event.y - 1 < len(self.rows):
             self.move_to(self.top + event.y - 1)
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:

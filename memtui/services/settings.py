@@ -1,0 +1,225 @@
+"""What the user chose, kept in $XDG_CONFIG_HOME/memtui/config.toml (~/.config by default).
+
+A key that memtui does not know is kept, and told; a value that makes no sense is told, and the
+default taken. A file that is no TOML is reported and left alone: nothing is ever saved over it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from memtui.model.fields import BY_KEY, DEFAULT, find
+from memtui.model.query import Order
+from memtui.render.frame import Shown
+from memtui.services import toml
+from memtui.services.toml import Value
+from memtui.text import safe
+
+_MOST = 1 << 20  # bytes: no settings are longer
+MIN_DELAY_S, MAX_DELAY_S = 0.1, 3600.0
+
+
+class Alerts(NamedTuple):
+    """What is to happen at an alert: the table `[alerts]`."""
+
+    bell: bool = True
+    notify: bool = True  # the terminal's own notification (OSC 9)
+    command: str = ""  # run by /bin/sh; "" runs nothing
+
+
+class Settings(NamedTuple):
+    """What was chosen, and what has to be told of the file. None: nothing was chosen."""
+
+    shown: Shown = Shown()
+    order: Order = Order()
+    theme: str = ""
+    delay_s: float = 1.0
+    alerts: Alerts = Alerts()
+    told: tuple[str, ...] = ()  # sentences for the user: what was not understood
+    broken: bool = False  # the file could not be read: nothing is saved
+
+
+_DEFAULTS = Settings()
+_KNOWN = ("columns", "sort", "invert", "theme", "delay", "totals", "pools", "alerts")
+
+
+def path(env: Mapping[str, str]) -> str:
+    """Return where the settings of this user lie."""
+    base = env.get("XDG_CONFIG_HOME", "")
+    if not base.startswith("/"):  # the specification says: ignore a relative one
+        base = os.path.join(env.get("HOME") or os.path.expanduser("~"), ".config")
+    return os.path.join(base, "memtui", "config.toml")
+
+
+def load(file: str) -> Settings:
+    """Return the settings in `file`; the defaults where there is none. Raises nothing."""
+    try:
+        text = _read(file)
+    except (OSError, ValueError) as e:
+        why = e.strerror if isinstance(e, OSError) and e.strerror else str(e)
+        return Settings(told=(f"settings not read, {safe(file)}: {safe(why)}",), broken=True)
+    if text is None:
+        return _DEFAULTS
+    try:
+        return _understood(toml.loads(text), file)
+    except toml.Broken as e:
+        words = f"settings not read, and left alone: {safe(file)}: {safe(str(e))}"
+        return Settings(told=(words,), broken=True)
+
+
+def _read(file: str) -> str | None:
+    """The file's text; None where there is none. Raises OSError, ValueError."""
+    try:
+        fd = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    with open(fd, "rb") as opened:
+        data = opened.read(_MOST + 1)
+    if len(data) > _MOST:
+        raise ValueError("it is longer than 1 MiB")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise ValueError("it is not UTF-8") from None
+
+
+class _Reader:
+    """Takes values out of a parsed table, and notes what makes no sense."""
+
+    def __init__(self, told: dict[str, Any], lead: str = "") -> None:
+        self._told = told
+        self._lead = lead
+        self.words: list[str] = []
+
+    def note(self, key: str, why: str) -> None:
+        """Note that the value of `key` was not taken."""
+        self.words.append(f"{safe(self._lead + key)} {why}")
+
+    def strange(self, known: tuple[str, ...]) -> None:
+        """Note every key that memtui does not know."""
+        for key in self._told:
+            if key not in known:
+                self.note(key, "is not known to memtui, and kept")
+
+    def flag(self, key: str, default: bool | None) -> bool | None:
+        """Return true or false."""
+        value = self._told.get(key, default)
+        if value is default or isinstance(value, bool):
+            return value
+        self.note(key, "must be true or false")
+        return default
+
+    def text(self, key: str) -> str:
+        """Return a text; "" where there is none."""
+        value = self._told.get(key, "")
+        if isinstance(value, str):
+            return value
+        self.note(key, "must be a text in quotes")
+        return ""
+
+    def delay(self) -> float:
+        """Return the seconds between refreshes."""
+        value = self._told.get("delay", _DEFAULTS.delay_s)
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if number and MIN_DELAY_S <= value <= MAX_DELAY_S:
+            return float(value)
+        self.note("delay", f"must be {MIN_DELAY_S:g} to {MAX_DELAY_S:g} seconds")
+        return _DEFAULTS.delay_s
+
+    def columns(self) -> tuple[str, ...]:
+        """Return the keys of the columns; the command line is always the last."""
+        value = self._told.get("columns", list(DEFAULT))
+        if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
+            self.note("columns", "must be a list of names in quotes")
+            return DEFAULT
+        strange = [v for v in value if v not in BY_KEY]
+        if strange:
+            self.note("columns", f"names no column: {safe(', '.join(strange))}")
+        keys = dict.fromkeys(v for v in value if v in BY_KEY and v != "command")
+        return (*keys, "command")
+
+    def order(self) -> Order:
+        """Return what is sorted by."""
+        word = self.text("sort") or _DEFAULTS.order.key
+        try:
+            return Order(find(word).key, bool(self.flag("invert", False)))
+        except ValueError:
+            self.note("sort", f"names no column: {safe(word)}")
+            return _DEFAULTS.order
+
+
+def _understood(told: dict[str, Any], file: str) -> Settings:
+    main = _Reader(told)
+    main.strange(_KNOWN)
+    table = told.get("alerts", {})
+    if not isinstance(table, dict):
+        main.note("alerts", "must be a table")
+        table = {}
+    under = _Reader(table, "alerts.")
+    under.strange(Alerts._fields)
+    bell, notify = under.flag("bell", True), under.flag("notify", True)
+    done = Settings(
+        Shown(main.columns(), main.flag("totals", None), main.flag("pools", True) is not False),
+        main.order(),
+        main.text("theme"),
+        main.delay(),
+        Alerts(bell is not False, notify is not False, under.text("command")),
+    )
+    words = [*main.words, *under.words]
+    return done._replace(told=tuple(f"{safe(file)}: {w}" for w in words))
+
+
+def changed(shown: Shown, order: Order, kept: Settings) -> dict[str, Value]:
+    """Return what is now another than in `kept`, by the keys of the file."""
+    now: dict[str, Value | None] = {
+        "columns": list(shown.columns), "totals": shown.totals, "pools": shown.pools,
+        "sort": order.key, "invert": order.inverted,
+    }  # fmt: skip
+    was = {
+        "columns": list(kept.shown.columns), "totals": kept.shown.totals,
+        "pools": kept.shown.pools, "sort": kept.order.key, "invert": kept.order.inverted,
+    }  # fmt: skip
+    return {k: v for k, v in now.items() if v is not None and v != was[k]}
+
+
+def save(file: str, changes: Mapping[str, Value]) -> str:
+    """Put new values into `file`, atomically; return "", or in words why it could not be done.
+
+    Keys are those of the file: `columns`, `sort`, `alerts.bell`. What else it says stays, and a
+    link stays one. A file that is no TOML is left alone.
+    """
+    target = os.path.realpath(file)
+    try:
+        text = toml.edit(_read(target) or "", changes)
+        _write(target, text)
+    except OSError as e:
+        return f"not saved, {safe(file)}: {safe(e.strerror or str(e))}"
+    except ValueError as e:  # Broken is one
+        return f"not saved, {safe(file)} is left alone: {safe(str(e))}"
+    return ""
+
+
+def _write(target: str, text: str) -> None:
+    """Replace `target` as a whole: whoever reads it sees the old or the new one. OSError."""
+    directory = os.path.dirname(target)
+    os.makedirs(directory, mode=0o700, exist_ok=True)
+    mode = 0o600
+    with contextlib.suppress(OSError):
+        mode = os.stat(target).st_mode & 0o777
+    beside = f"{target}.{os.getpid()}.new"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+    fd = os.open(beside, flags, mode)
+    try:
+        with open(fd, "w", encoding="utf-8", newline="") as out:
+            os.fchmod(fd, mode)
+            out.write(text)
+            out.flush()
+            os.fsync(fd)
+        os.replace(beside, target)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.unlink(beside)
+        raise
