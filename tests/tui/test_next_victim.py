@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -11,7 +13,17 @@ from tests.support.cgroups import MIB, Group
 from tests.support.holders import Holder, Holders, holders, relimit
 from tests.support.procs import until
 from tests.support.terminal import Terminal
-from tests.tui.reading import amount, leave, on_main, point_at, row_of, sorted_by, start, table
+from tests.tui.reading import (
+    amount,
+    cursor,
+    leave,
+    on_main,
+    row_of,
+    row_wait,
+    sorted_by,
+    start,
+    table,
+)
 
 MARK = "†"
 
@@ -86,13 +98,29 @@ def test_the_mark_stays_on_its_process_in_another_order(group: Group, make: Hold
         wait_mark(term, big.pid)
 
 
+def point_until(term: Terminal, pid: int) -> None:
+    """Click a process's row until the cursor is on it: on a busy machine rows move meanwhile."""
+
+    def there(_: list[str]) -> bool:
+        row = cursor(term)
+        return row is not None and row.pid == pid
+
+    end = time.monotonic() + 20
+    while True:
+        term.click(20, row_wait(term, pid).y)
+        with contextlib.suppress(AssertionError):
+            term.wait_for(there, 1)
+            return
+        assert time.monotonic() < end, "never under the pointer"
+
+
 @pytest.mark.one_world
 def test_a_tagged_row_keeps_its_colour_beside_the_mark(group: Group, make: Holders) -> None:
     big, other = make(group, 14), make(group, 10)
     with watch(group) as term:
         wait_mark(term, big.pid)
         for holder in (big, other):
-            point_at(term, holder.pid)
+            point_until(term, holder.pid)
             term.send("Space")
         term.send("Home")
 
