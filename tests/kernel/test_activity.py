@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +13,7 @@ from memtui.kernel.cgroup import read_hierarchy
 from memtui.kernel.levels import Activity, Level
 from memtui.kernel.roots import LIVE, Roots
 from tests.support.cgroups import MIB, Group, memory_group_of
+from tests.support.programs import disk_file, running
 from tests.support.trees import copy
 
 V2 = b"""anon 1
@@ -29,18 +29,6 @@ workingset_refault_file 1
 total_workingset_refault_anon 2
 total_workingset_refault_file 3
 total_pgmajfault 4
-"""
-READS_AGAIN = """
-import mmap, os, sys
-path, size = sys.argv[1], int(sys.argv[2])
-with open(path, "wb") as f:
-    for _ in range(size >> 20):
-        f.write(bytes(1 << 20))
-    f.flush(); os.fsync(f.fileno())
-fd = os.open(path, os.O_RDONLY)
-while True:
-    for at in range(0, size, 1 << 20):
-        os.pread(fd, 1 << 20, at)
 """
 
 
@@ -82,20 +70,18 @@ def _poll(group: Group, enough: Callable[[Level], bool]) -> Level:
         time.sleep(0.05)
 
 
-def _reads(group: Group, folder: Path) -> subprocess.Popen[bytes]:
-    argv = ["python3", "-S", "-c", READS_AGAIN, str(folder / "file"), str(64 * MIB)]
-    return group.start(argv, stderr=subprocess.DEVNULL)
+def _big_file(folder: Path) -> tuple[Path, int]:
+    path, mib = disk_file(folder, 64)
+    if mib < 48:
+        pytest.skip("needs a file of 48 MiB that is not in memory")
+    return path, mib
 
 
-@pytest.mark.world
+@pytest.mark.one_world
 def test_a_group_that_reads_a_file_bigger_than_its_limit_refaults(tmp_path: Path) -> None:
-    with memory_group_of(limit=24 * MIB) as group:
-        child = _reads(group, tmp_path)
-        try:
-            level = _poll(group, lambda lv: (lv.activity.refault_file or 0) > 500)
-        finally:
-            child.kill()
-            child.wait()
+    path, mib = _big_file(tmp_path)
+    with memory_group_of(limit=24 * MIB) as group, running("rereads", group, path=path, mib=mib):
+        level = _poll(group, lambda lv: (lv.activity.refault_file or 0) > 500)
     if level.activity.refault_file is None:
         pytest.skip("this kernel counts no refaults")
     assert level.activity.refault_file > 500
@@ -106,10 +92,7 @@ def test_a_group_that_reads_a_file_bigger_than_its_limit_refaults(tmp_path: Path
 @pytest.mark.one_world
 def test_a_v1_group_counts_how_often_its_limit_was_hit(v1: Group, tmp_path: Path) -> None:
     (v1.dir / "memory.limit_in_bytes").write_text(str(24 * MIB))
-    child = _reads(v1, tmp_path)
-    try:
+    path, mib = _big_file(tmp_path)
+    with running("rereads", v1, path=path, mib=mib):
         level = _poll(v1, lambda lv: bool(lv.activity.failcnt))
-    finally:
-        child.kill()
-        child.wait()
     assert (level.activity.failcnt or 0) > 0
