@@ -38,9 +38,9 @@ class Departures:
         self._glimpsed: set[Identity] = set()  # in no complete look yet
 
     @property
-    def settled(self) -> set[int]:
-        """PIDs of the living that a complete look has seen."""
-        return {i[0] for i in self.alive if i not in self._glimpsed}
+    def settled(self) -> dict[int, str | None]:
+        """The cgroups of the living that a complete look has seen, by PID."""
+        return {i[0]: p.cgroup for i, p in self.alive.items() if i not in self._glimpsed}
 
     def turn(
         self,
@@ -77,12 +77,13 @@ class Departures:
     def glimpsed(self, procs: Sequence[Proc]) -> None:
         """Add processes that were seen between two ticks, to be missed at the next.
 
-        Of those that are known already only the size is taken, where it grew: who ends shrinks.
+        Of those that are known already only the size is taken, where it grew: who ends shrinks. A
+        new process may have been seen before it moved to its cgroup.
         """
         for proc in procs:
             identity = proc[:2]
             known = self.alive.get(identity)
-            if known is None or identity in self._glimpsed:
+            if known is None or identity in self._glimpsed or proc.cgroup != known.cgroup:
                 self._glimpsed.add(identity)
                 least = 0 if known is None else known.rss
                 self.alive[identity] = proc._replace(rss=max(proc.rss, least))

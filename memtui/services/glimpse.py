@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import deque
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Mapping
 
 from memtui.kernel import procfs
 from memtui.kernel.errors import KernelError
@@ -25,15 +25,15 @@ class Glimpse:
         self._roots = roots
         self._identify = Identify(roots)
 
-    def look(self, path: str, directory: str, known: Collection[int]) -> list[Proc]:
-        """Return the processes in the group and below whose PID is not in `known`."""
+    def look(self, path: str, directory: str, known: Mapping[int, str | None]) -> list[Proc]:
+        """Return the processes in the group and below that are not `known` there: cgroup by PID."""
         found: list[Proc] = []
         queue, seen = deque([(path, directory)]), 0
         while queue and seen < _GROUPS and len(found) < _PIDS:
             path, directory = queue.popleft()
             seen += 1
             for pid in read_members(directory)[: _PIDS - len(found)]:
-                if pid not in known:
+                if known.get(pid, "") != path:
                     found += self._read(pid, path)
             queue.extend((p, d) for p, d, _ in children(path, directory))
         return found

@@ -176,7 +176,7 @@ class Recorder:
         fresh = self._glimpse.look(path, directory, departures.settled)
         inside = [p for p in departures.alive.values() if p.cgroup and at_or_below(p.cgroup, path)]
         biggest = nlargest(_SIZED, inside, key=_rss)
-        departures.glimpsed([*fresh, *self._glimpse.sizes(biggest)])
+        departures.glimpsed([*self._glimpse.sizes(biggest), *fresh])
         self._held.add([*fresh[:_HELD], *biggest])
 
     def _ended(self, told: Exit) -> None:
