@@ -17,7 +17,7 @@ from memtui.model.victims import SURE, OomEvent, Victim, identities
 from memtui.render.events import clock, mark
 from memtui.render.graph import area
 from memtui.render.oomwords import evidence, headline, next_steps, when
-from memtui.render.quota import quota_lines
+from memtui.render.quota import meters
 from memtui.render.spans import Line, fitted, plain, rule, spread, width_of
 from memtui.text import cells, clip, elide, fit, safe
 from memtui.units import percent, size, size_long
@@ -284,7 +284,7 @@ def _quota(event: OomEvent, width: int) -> list[Line]:
         return []
     before = max(0.0, event.time - scene.time)
     lines = _section("the quota then", width, f"{clock(scene.time)}, {before:.1f} s before")
-    return lines + quota_lines(scene.quota, width, 4)
+    return lines + meters(scene.quota, width)
 
 
 # -- the processes

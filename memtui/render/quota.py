@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from memtui.kernel.cgroup import Parts
 from memtui.model.snapshot import Host, Limit, Quota
 from memtui.render.palette import level
 from memtui.render.spans import Line, spread, width_of
+from memtui.render.trend import trend_line
 from memtui.text import elide_left, safe
 from memtui.units import percent, size
+
+if TYPE_CHECKING:
+    from memtui.model.trend import Trend
 
 _LABEL = 9
 _NUMBERS = 25
@@ -199,12 +205,16 @@ def other_line(quota: Quota, width: int) -> Line:
     return _thin("cgroup", own.usage, own.limit, width)
 
 
-def quota_lines(quota: Quota, width: int, height: int) -> list[Line]:
-    """Return the quota box: two lines where the screen is short, four where it is not."""
-    lines = [memory_line(quota, width), legend_line(quota, width)]
-    if height > 2:
-        lines += [swap_line(quota, width), other_line(quota, width)]
-    return lines[:height]
+def meters(quota: Quota, width: int) -> list[Line]:
+    """Return the bar, what its parts are, swap, and the host or our own cgroup beside it."""
+    meters = [memory_line, legend_line, swap_line, other_line]
+    return [draw(quota, width) for draw in meters]
+
+
+def quota_lines(quota: Quota, width: int, height: int, trend: Trend | None = None) -> list[Line]:
+    """Return the quota box: one to three lines where the screen is short, five where it is not."""
+    first, legend, *rest = meters(quota, width)
+    return [first, legend, trend_line(trend, width), *rest][:height]
 
 
 def limit_words(quota: Quota, width: int = 80) -> str:

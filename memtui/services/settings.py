@@ -25,9 +25,10 @@ MIN_DELAY_S, MAX_DELAY_S = 0.1, 3600.0
 class Alerts(NamedTuple):
     """What is to happen at an alert: the table `[alerts]`."""
 
-    bell: bool = True
-    notify: bool = True  # the terminal's own notification (OSC 9)
-    command: str = ""  # run by /bin/sh; "" runs nothing
+    title: bool = True  # the terminal's title says it
+    bell: bool = False
+    notify: bool = False  # the desktop's notification, by the terminal (OSC 9 and 777)
+    command: str = ""  # run without a shell, the facts in its environment; "" runs nothing
 
 
 class Settings(NamedTuple):
@@ -160,13 +161,13 @@ def _understood(told: dict[str, Any], file: str) -> Settings:
         table = {}
     under = _Reader(table, "alerts.")
     under.strange(Alerts._fields)
-    bell, notify = under.flag("bell", True), under.flag("notify", True)
+    flags = (bool(under.flag(name, getattr(Alerts(), name))) for name in Alerts._fields[:3])
     done = Settings(
         Shown(main.columns(), main.flag("totals", None), main.flag("pools", True) is not False),
         main.order(),
         main.text("theme"),
         main.delay(),
-        Alerts(bell is not False, notify is not False, under.text("command")),
+        Alerts(*flags, under.text("command")),
     )
     words = [*main.words, *under.words]
     return done._replace(told=tuple(f"{safe(file)}: {w}" for w in words))

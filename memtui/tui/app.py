@@ -25,6 +25,7 @@ from memtui.services.sampler import Sampler
 from memtui.services.settings import Settings, changed, save
 from memtui.services.toml import Value
 from memtui.text import safe
+from memtui.tui.alarms import Alarms
 from memtui.tui.messages import OomSeen, SnapshotReady
 from memtui.tui.screens.confirm import ConfirmScreen
 from memtui.tui.screens.main import MainScreen
@@ -75,6 +76,7 @@ class MemtuiApp(App[int]):
         jobs = Jobs()
         sampler.also(jobs.poll)
         self.kept = kept or Settings()
+        self._alarms = Alarms(self, self.kept.alerts)
         self._file = file
         self._main = MainScreen(self.state, order or self.kept.order, jobs, self.kept.shown)
 
@@ -106,8 +108,8 @@ class MemtuiApp(App[int]):
         for number in (signal.SIGTERM, signal.SIGHUP):
             with contextlib.suppress(RuntimeError, ValueError):  # not the main thread
                 loop.add_signal_handler(number, self._ended_by, number)
-        if self.kept.told:
-            self._main.say("; ".join(self.kept.told), "warn")
+        if told := [*self.kept.told, *filter(None, [self._alarms.problem])]:
+            self._main.say("; ".join(told), "warn")
         self.theme_changed_signal.subscribe(self, lambda theme: self._keep({"theme": theme.name}))
         self.call_after_refresh(self._settled)
 
@@ -131,13 +133,19 @@ class MemtuiApp(App[int]):
     def on_oom_seen(self, message: OomSeen) -> None:
         """Remember kills; the snapshot that follows draws them."""
         self.state.saw(message.events)
+        self._alarms.heard(message.events)
 
     def on_snapshot_ready(self, message: SnapshotReady) -> None:
         """Make the newest sample the one that is shown."""
         self.state.take(message.snapshot)
+        self._alarms.check(message.snapshot)
         self._main.show_state()
         if self.screen is not self._main and hasattr(self.screen, "show_state"):
             self.screen.show_state()
+
+    def tell(self, text: str, role: str) -> None:
+        """Say a sentence on the main screen."""
+        self._main.say(text, role)
 
     # -- what is kept
 
@@ -178,6 +186,7 @@ class MemtuiApp(App[int]):
 
     def _leave(self, status: int) -> None:
         self.sampler.stop()
+        self._alarms.close()
         self._main.close()
         if self._mode is not None and not self.is_headless:
             leave_at_once(self, status, self._mode)

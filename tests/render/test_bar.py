@@ -139,7 +139,7 @@ def test_a_limit_that_cannot_be_read_is_not_called_none() -> None:
     assert limit_words(unknown) == "host memory (a cgroup limit is not readable)"
     for words in ("no limit", "limit not readable"):
         quota = known if words == "no limit" else unknown
-        assert words in plain(quota_lines(quota, 80, 4)[3])
+        assert words in plain(quota_lines(quota, 80, 5)[4])
         assert any(f"95.0M {words}" in plain(line) for line in limit_lines(quota))
 
 
@@ -148,7 +148,7 @@ def test_a_group_that_may_use_nothing_is_drawn() -> None:
     quota = resolve_quota(Hierarchy(2, False, "/a", (level,)), Host(100 * MIB, 50 * MIB))
     assert quota.binding is not None
     assert quota.binding.bytes == 0
-    text = "\n".join(map(plain, quota_lines(quota, 100, 4)))
+    text = "\n".join(map(plain, quota_lines(quota, 100, 5)))
     assert "4.00K" in text
 
 
