@@ -233,7 +233,7 @@ class LineReader:
         elif line.startswith(b"data: {"):
             line = line[6:]
         told = split(line)
-        self._after_kmsg = line[:1].isdigit() and _KMSG.match(line) is not None
+        self._after_kmsg = told.time is None is not told.monotonic and line[:1].isdigit()
         return told
 
 

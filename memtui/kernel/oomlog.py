@@ -65,7 +65,9 @@ class OomLog:
 
     def feed(self, line: bytes) -> list[LogKill]:
         """Take one line, with or without its ending; return the kills that are now told."""
-        entry = self._lines.read(line[:LINE])
+        if len(line) > LINE:
+            line = line[:LINE]
+        entry = self._lines.read(line)
         if entry is None:
             return []
         if not entry.kernel:
@@ -73,7 +75,7 @@ class OomLog:
             return []
         if not entry.tag:  # raw text: perhaps a program's own log
             self._note(entry)
-        return self._kernel(entry, line[:LINE].rstrip(b"\r\n"))
+        return self._kernel(entry, line.rstrip(b"\r\n"))
 
     def feed_data(self, data: bytes) -> list[LogKill]:
         """Take the next bytes of the log, cut anywhere; return the kills that are now told."""

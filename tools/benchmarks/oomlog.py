@@ -1,7 +1,8 @@
 """How fast kernel logs are searched for OOM kills: `python -m tools.benchmarks.oomlog`.
 
-Prints MB/s of CPU time, the best of some runs in one thread (so other load counts little): for logs without kills, in the shapes that
-journalctl and syslog write, and for logs that are nothing but kills. With a FILE: of that log.
+Prints MB/s of CPU time in one thread, the best of some runs, so that other load counts little: for
+logs without kills, in the shapes that journalctl and syslog write, and for logs that are nothing
+but kills. With a FILE: of that log.
 """
 
 from __future__ import annotations
