@@ -51,7 +51,8 @@ class Alarms:
         if snapshot.trend is None:
             return
         events, self._events = self._events, []
-        for alert in self._alerts.add(snapshot.mono, snapshot.trend, events):
+        found = self._alerts.add(snapshot.mono, snapshot.trend, events)
+        for alert in reversed(found):  # what is said last stays: the worst
             self._ring(alert, snapshot.mono)
         if self._titled is not None and snapshot.mono - self._titled > _TITLE_S:
             self._untitle()
