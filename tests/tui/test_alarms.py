@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -36,6 +37,11 @@ def kill_one(group: Group) -> int:
     return process.pid
 
 
+def rang(term: Terminal) -> bool:
+    """Whether the bell rang; a BEL also ends Textual's own title."""
+    return b"\a" in re.sub(rb"\x1b\][^\a\x1b]*\a", b"", bytes(term.raw))
+
+
 def kills(facts: Path) -> list[dict[str, str]]:
     """The environment of each run of the command for a kill, so far."""
     rows = facts.read_text().splitlines(keepends=True) if facts.exists() else []
@@ -58,7 +64,7 @@ def test_a_kill_rings_as_it_was_asked_to(
         term.wait_for("for lack of memory")
         until(lambda: b"\x1b]777;notify;memtui;the kernel killed" in term.raw)
         assert b"\x1b]9;memtui: the kernel killed" in term.raw
-        assert b"\a" in term.raw
+        assert rang(term)
         assert "memtui: the kernel killed" in term.title
         until(lambda: kills(facts))
         (kill,) = kills(facts)
@@ -79,7 +85,8 @@ def test_nothing_rings_that_was_not_asked_for(memory_group: Group) -> None:
         term.wait_for("for lack of memory")
         term.send("q")
         assert term.exit_status() == 0
-    for sequence in (b"\a", b"\x1b]9;", b"\x1b]777;", b"\x1b]2;memtui:", b"\x1b[22;2t"):
+    assert not rang(term)
+    for sequence in (b"\x1b]9;", b"\x1b]777;", b"\x1b]2;memtui:", b"\x1b[22;2t"):
         assert sequence not in term.raw
 
 
