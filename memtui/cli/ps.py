@@ -12,7 +12,7 @@ from memtui.cli.common import OK, Failure, UsageError, check_root, put, terminal
 from memtui.kernel.errors import KernelError
 from memtui.kernel.roots import Roots
 from memtui.model import fields, query
-from memtui.model.badness import Doomed, describe
+from memtui.model.badness import Doomed, describe, total_of
 from memtui.model.snapshot import Proc, Quota
 from memtui.render import ansi, palette
 from memtui.render.quota import limit_words
@@ -51,9 +51,10 @@ def main(args: argparse.Namespace) -> int:
         found = census.take(roots)
     except KernelError as e:
         raise Failure(f"cannot read the process list: {e}") from e
+    quota = QuotaSource(roots).read()
+    found = census.deepen(roots, found, order.field.needs, quota)
     found = found._replace(procs=query.sort(found.procs, order))
     shown = found._replace(procs=found.procs[: args.limit_rows])
-    quota = QuotaSource(roots).read()
     doomed = census.next_victim(roots, found, quota)
     if args.json:
         put(json.dumps(census.as_json(roots, shown, quota, doomed)) + "\n")
@@ -72,8 +73,18 @@ def _print(
     tty = sys.stdout is not None and sys.stdout.isatty()
     depth = ansi.depth(dict(os.environ)) if tty else ansi.NO_COLOR
     limit = quota.binding.bytes if quota.binding else None
-    view = View(limit, os.geteuid() if tty else None, doomed=doomed.all if doomed else ())
-    lines = text_table(shown, terminal_width() if tty else 400, view, order)
+    view = View(
+        limit,
+        os.geteuid() if tty else None,
+        doomed=doomed.all if doomed else (),
+        host=quota.host.total,
+        total=total_of(quota),
+        boot=found.boot,
+        now=found.now,
+    )
+    keys = dict.fromkeys((*fields.DEFAULT, order.key))  # what it is sorted by is to be seen
+    columns = fields.chosen(tuple(keys))
+    lines = text_table(shown, terminal_width() if tty else 400, view, order, columns)
     if doomed is not None:
         words = describe(doomed, found.procs)
         lines.append([(f"{DOOMED} whom the OOM killer would take now: {words}", "muted")])

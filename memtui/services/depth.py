@@ -11,8 +11,9 @@ shared are its own.
 from __future__ import annotations
 
 import contextlib
+import math
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from memtui.kernel import oomscore, procfs
@@ -105,8 +106,30 @@ class Depth:
             self._follow(table, moved, gone)
             self._spend(table, set(visible), share * budget)
             self._mark(table)
+        self._reckon(table, wanted, total_of(quota), weights, now)
+
+    def fill_all(
+        self, procs: Iterable[Proc], wanted: int, quota: Quota, weights: Mapping[Identity, Weight]
+    ) -> list[Proc]:
+        """Return the processes with the `wanted` groups, whatever that costs; growth is unknown."""
+        table = {str(p.pid): p for p in procs}
+        self._quota = quota
+        self._switch(table, wanted, math.inf)
+        self._spend(table, set(), math.inf)
+        self._reckon(table, wanted & ~GROWTH, total_of(quota), weights, 0.0)
+        return list(table.values())
+
+    def _reckon(
+        self,
+        table: Table,
+        wanted: int,
+        total: int | None,
+        weights: Mapping[Identity, Weight],
+        now: float,
+    ) -> None:
+        """Bring up to date what is not read, but follows from what was."""
         if wanted & BADNESS:
-            self._weigh(table, weights, total_of(quota))
+            self._weigh(table, weights, total)
         if wanted & GROWTH:
             for name, value in self._growth.turn(table, now):
                 table[name] = table[name]._replace(growth=value)

@@ -161,13 +161,13 @@ def _understood(told: dict[str, Any], file: str) -> Settings:
         table = {}
     under = _Reader(table, "alerts.")
     under.strange(Alerts._fields)
-    flags = (bool(under.flag(name, getattr(Alerts(), name))) for name in Alerts._fields[:3])
+    flags = {k: bool(under.flag(k, v)) for k, v in Alerts._field_defaults.items() if k != "command"}
     done = Settings(
         Shown(main.columns(), main.flag("totals", None), main.flag("pools", True) is not False),
         main.order(),
         main.text("theme"),
         main.delay(),
-        Alerts(*flags, under.text("command")),
+        Alerts(command=under.text("command"), **flags),
     )
     words = [*main.words, *under.words]
     return done._replace(told=tuple(f"{safe(file)}: {w}" for w in words))

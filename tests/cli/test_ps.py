@@ -266,7 +266,7 @@ def test_only_the_first_rows(count: int) -> None:
 def test_wrong_use_is_one_sentence(args: list[str]) -> None:
     done = ps(*args)
     assert (done.returncode, done.stdout) == (2, "")
-    assert re.fullmatch(r"memtui: [^\x00-\x1f]{8,200}\n", done.stderr)
+    assert re.fullmatch(r"memtui: [^\x00-\x1f]{8,250}\n", done.stderr)
 
 
 # -- where the output goes

@@ -33,9 +33,21 @@ _NAMES = {
 _MOUSE = (
     ("click a row", "put the cursor on it; a click never sends a signal"),
     ("click a header", "sort by that column; again: the other way round"),
+    ("right click there", "choose the columns"),
     ("click an OOM event", "its post-mortem; a click on the title lists all events"),
     ("wheel", "scroll; the cursor stays on its process"),
     ("click the key bar", "the same as that key"),
+)
+
+_SUMS = (
+    ("[tmpfs] /dev/shm", "files in memory: deleting them frees it; Enter lists the biggest"),
+    ("[shared memory]", "what is in no tmpfs that is mounted here: memfd, SysV, deleted files"),
+    ("[page cache]", "files; given back on demand"),
+    ("[kernel]", "slab, page tables, stacks, sockets"),
+    ("[unexplained]", "the bar less these rows and the processes' own (PSS read, or RES - SHR)"),
+    ("[counted twice]", "the same below 0: RES - SHR counts what forks share in each of them"),
+    ("bottom line", "the sum of RES is no usage: RES counts shared pages in each process,"),
+    ("", "and no cache, tmpfs or kernel. The sum of PSS counts each page once."),
 )
 
 
@@ -70,6 +82,9 @@ class HelpScreen(Page):
         out += [[(f"  {what:<22}", "accent"), (does, "")] for what, does in _MOUSE]
         out += [[], [("Columns", "bold")]]
         out += [[(f"  {f.title:<22}", "accent"), (f.help, "")] for f in FIELDS]
+        out += [[(f"  {'':<22}", ""), ("dimmed: read before the process last ran; ?: unknown", "")]]
+        out += [[], [("Memory of no process, and totals", "bold")]]
+        out += [[(f"  {what:<22}", "accent"), (is_, "")] for what, is_ in _SUMS]
         out += [[], [("Marks", "bold")], *self._marks()]
         out += [[], [("The quota bar", "bold")]]
         out += [

@@ -20,6 +20,7 @@ from memtui.text import elide, fit
 class SortMenu(ModalScreen[str]):
     """A list of columns with what each means; Enter or a click sorts by it."""
 
+    CSS = "SortMenu .dialog OptionList { max-height: 24; }"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,f10,f6", "leave", "leave", id="sort.leave")
     ]
