@@ -233,7 +233,8 @@ class LineReader:
         elif line.startswith(b"data: {"):
             line = line[6:]
         told = split(line)
-        self._after_kmsg = told.time is None is not told.monotonic and line[:1].isdigit()
+        boot_only = told.time is None and told.monotonic is not None
+        self._after_kmsg = boot_only and line[:1].isdigit()
         return told
 
 
