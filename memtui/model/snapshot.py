@@ -143,6 +143,7 @@ class Quota(NamedTuple):
     levels: tuple[Level, ...]
     host: Host
     declared: dict[str, int]  # MEM_LIMIT and the like: labels, not limits
+    recent_peak: int | None = None  # of the binding level since the last snapshot; v2, Linux 6.12
 
 
 class Snapshot:

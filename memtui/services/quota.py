@@ -7,6 +7,7 @@ import os
 from memtui.kernel import procfs
 from memtui.kernel.cgroup import HierarchyReader
 from memtui.kernel.meminfo import HostReader
+from memtui.kernel.peak import IntervalPeak
 from memtui.kernel.roots import LIVE, Roots
 from memtui.model.quota import derive_declared, derive_host, derive_pressure, resolve_quota
 from memtui.model.snapshot import Quota
@@ -24,6 +25,8 @@ class QuotaSource:
             from memtui.services import portable
 
             self._meminfo = portable.meminfo
+        self._roots = roots
+        self._peak = IntervalPeak()
         self._declared = derive_declared(os.environ)
 
     def read(self) -> Quota:
@@ -32,7 +35,14 @@ class QuotaSource:
         hierarchy = self._reader.read(kills)
         host = derive_host(self._meminfo())
         pressure = derive_pressure(self._reader.pressure(), self._host.pressure())
-        return resolve_quota(hierarchy, host, kills, pressure, self._declared)
+        quota = resolve_quota(hierarchy, host, kills, pressure, self._declared)
+        return quota._replace(recent_peak=self._recent_peak(quota))
+
+    def _recent_peak(self, quota: Quota) -> int | None:
+        limit = quota.binding
+        if not self._roots.live or quota.version != 2 or limit is None or limit.level is None:
+            return None
+        return self._peak.read(quota.levels[limit.level].directory)
 
     @property
     def found(self) -> bool:
@@ -42,5 +52,6 @@ class QuotaSource:
 
     def close(self) -> None:
         """Close the kept descriptors."""
+        self._peak.close()
         self._reader.close()
         self._host.close()

@@ -197,6 +197,7 @@ class Sampler:
         self._waker = Waker()
         self._recorder: Recorder | None = None
         self._trends: TrendWatch
+        self._spike = 0  # bytes: the highest usage since the listener was told
         self._stop = False
         self._thread: threading.Thread | None = None
 
@@ -371,7 +372,10 @@ class Sampler:
             return
         snapshot.trend = self._trends.add(snapshot)
         self._untold += recorder.take(snapshot)
+        self._spike = max(self._spike, snapshot.quota.recent_peak or 0)
         if tell or self._untold:
+            snapshot.quota = snapshot.quota._replace(recent_peak=self._spike or None)
+            self._spike = 0
             for work in self._also:
                 work()
             self.latest = snapshot

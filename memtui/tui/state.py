@@ -72,7 +72,9 @@ class State:
         """Make `snapshot` the present one and remember its numbers."""
         self.snapshot = snapshot
         self.series.add(snapshot)
-        self.recent.add(snapshot.mono, self.usage)
+        used = self.usage
+        peak = snapshot.quota.recent_peak or 0  # spikes between two samples show in the graph
+        self.recent.add(snapshot.mono, used if used is None else max(used, peak))
 
     def saw(self, events: Sequence[OomEvent]) -> None:
         """Remember events; one with a known id replaces what was told before."""

@@ -83,6 +83,7 @@ WORLDS = (
             "tests/services/test_doctor_real.py::test_a_log_that_can_be_read_names_the_victim",
             "tests/services/test_levels_real.py",
             "tests/services/test_quota_v2.py",
+            "tests/services/test_peak_real.py",
             "tests/cli/test_run.py::test_hog_in_a_cgroup_is_killed_and_told",
         ),
     ),

@@ -180,7 +180,8 @@ def test_the_first_look_is_the_beginning_of_the_whole() -> None:
         source = Sampler()
         first, whole = source.first_look(10), source.sample()
         assert len(first.procs) <= 10
-        assert big.pid in {p.pid for p in first.procs}
+        there = {p.pid for p in first.procs}
+        assert big.pid in there or min(p.rss for p in first.procs) >= 48 << 20  # a busy machine
         assert first.count >= len(first.procs)
         assert whole.count == len(whole.procs)
         assert first.quota.binding == whole.quota.binding or first.quota.binding is not None
