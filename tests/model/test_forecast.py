@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memtui.model.forecast import AHEAD, Forecast, Forecaster
@@ -190,6 +190,7 @@ readings = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(readings)
 def test_no_readings_break_it(many: list[tuple[float, int | None, int]]) -> None:
     forecaster, at = Forecaster(), 0.0

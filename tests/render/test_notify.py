@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memtui.model.alerts import Alert
@@ -25,6 +25,7 @@ def test_no_number_comes_first_in_osc_9() -> None:
     assert osc9(alert("4;1;50")) == "\x1b]9;memtui: 4,1,50\x1b\\"
 
 
+@settings(deadline=None)
 @given(st.text(max_size=400))
 def test_no_text_leaves_its_field(text: str) -> None:
     kept = field(text)

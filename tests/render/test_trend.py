@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memtui.model.forecast import Forecast
@@ -111,6 +111,7 @@ growns = st.builds(
 thrashes = st.builds(Thrash, st.sampled_from([None, "calm", "warn", "crit"]), st.text(max_size=90))
 
 
+@settings(deadline=None)
 @given(st.builds(Trend, forecasts, st.none() | growns, thrashes), st.integers(40, 200))
 def test_it_is_exactly_as_wide_and_every_role_is_known(trend: Trend, width: int) -> None:
     line = trend_line(trend, width)
