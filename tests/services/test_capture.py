@@ -26,7 +26,7 @@ from tests.support.cgroups import MIB, Group
 from tests.support.doctor import DOCTOR, ask, capture, doctor, unpack
 from tests.support.limited import MEMTUI, as_nobody
 from tests.support.procs import sleeper
-from tests.support.programs import line
+from tests.support.programs import line, running
 from tests.support.trees import TREES
 
 TOUCH = "held = bytearray(24 << 20); held[::4096] = b'x' * len(held[::4096])"
@@ -69,13 +69,11 @@ def test_the_quota_comes_back_as_it_was(memory_group: Group, tmp_path: Path) -> 
     inner = memory_group.child("in ner")
     assert inner.start(line("hog", mib=512, tell=0)).wait(timeout=60) == -9
     file = tmp_path / "x.tar.gz"
-    with inner.python("import time; " + TOUCH + "; time.sleep(60)") as child:
-        try:
-            with inner.start([*DOCTOR, "--capture", str(file)], stderr=subprocess.DEVNULL) as done:
-                assert done.wait(timeout=60) == 0
-            live = ask("quota", "--cgroup", inner.cgroup)
-        finally:
-            child.kill()
+    with running("hog", inner, mib=24) as holder:
+        holder.wait_for("done")
+        with inner.start([*DOCTOR, "--capture", str(file)], stderr=subprocess.DEVNULL) as done:
+            assert done.wait(timeout=60) == 0
+        live = ask("quota", "--cgroup", inner.cgroup)
     again = ask("quota", "--root", str(unpack(file, tmp_path / "tree")))
     assert skeleton(again) == skeleton(live)
     assert again["limit"]["bytes"] == 256 * MIB
