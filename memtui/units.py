@@ -48,6 +48,15 @@ def size_short(n: int) -> str:
     return f"{value:.1f}{unit}" if value > -9.95 else f"{value:.0f}{unit}"
 
 
+SCALES = {"K": 0, "M": 1, "G": 3}
+"""Units that sizes can be written in throughout, and their decimals, as top has them."""
+
+
+def size_in(n: int, unit: str) -> str:
+    """Return bytes in one unit of `SCALES`, whatever their magnitude: `9.8`, `12288.0`."""
+    return f"{n / 1024 ** (_UNITS.index(unit) + 1):.{SCALES[unit]}f}"
+
+
 def size_long(n: int | None) -> str:
     """Return bytes as reports write them: `1.31 GiB`."""
     short = size(n)

@@ -1,4 +1,4 @@
-"""Processes added up: by user, by program, by cgroup; and the scopes that show them; pure."""
+"""Processes added up: by user, by program, by cgroup; pure."""
 
 from __future__ import annotations
 
@@ -6,23 +6,11 @@ from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from memtui.kernel.cgroup import at_or_below
 from memtui.kernel.grouptree import GroupUse
 from memtui.model.filter import quoted
-from memtui.model.snapshot import Proc, Quota
+from memtui.model.snapshot import Proc
 from memtui.model.tree import Twig, layout
 from memtui.text import safe
-
-MINE, ALL, CGROUPS, USERS, PROGRAMS = SCOPES = ("mine", "all", "cgroups", "users", "programs")
-"""What the main table can show, in the order of Tab."""
-
-TITLES = {
-    MINE: "my cgroup",
-    ALL: "all processes",
-    CGROUPS: "by cgroup",
-    USERS: "by user",
-    PROGRAMS: "by program",
-}
 
 
 class Sum(NamedTuple):
@@ -151,6 +139,7 @@ MEASURES = {
         Measure("name", False, attrgetter("key")),
         Measure("count", True, attrgetter("number")),
         Measure("rss", True, lambda g: g.rss.told),
+        Measure("quota", True, lambda g: g.rss.told),
         Measure("pss", True, lambda g: g.pss.told),
         Measure("uss", True, lambda g: g.uss.told),
         Measure("swap", True, lambda g: g.swap.told if g.use is None else g.use.swap),
@@ -180,24 +169,3 @@ def arrange_groups(
     parents = [None if (up := above[g.key]) is None else places[up] for g in rows]
     order, twigs = layout(parents, {i for i, g in enumerate(rows) if g.key in folded})
     return [rows[i] for i in order], twigs
-
-
-def my_cgroup(quota: Quota) -> str | None:
-    """Return the group whose limit binds, else our own; None where none is visible."""
-    binding = quota.binding
-    if binding is not None and binding.level is not None:
-        return quota.levels[binding.level].path
-    return quota.cgroup
-
-
-def scopes(procs: Sequence[Proc], quota: Quota) -> tuple[str, ...]:
-    """Return the scopes that show something of their own here."""
-    mine = my_cgroup(quota)
-    differs = mine is not None and any(
-        p.cgroup is not None and not p.kernel_thread and not at_or_below(p.cgroup, mine)
-        for p in procs
-    )
-    left_out = set() if differs else {MINE}
-    if quota.version is None:
-        left_out.add(CGROUPS)
-    return tuple(s for s in SCOPES if s not in left_out)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from memtui.model import fields
 from memtui.model.fields import DEFAULT, chosen
 from memtui.model.query import Order, sort
 from memtui.model.snapshot import Snapshot
@@ -39,6 +40,10 @@ class Shown(NamedTuple):
     columns: tuple[str, ...] = DEFAULT
     totals: bool | None = None  # None: where there is room
     pools: bool = True  # rows for memory that belongs to no process
+    tree: bool = False  # children below their parents
+    kernel: bool = True  # kernel threads too
+    paths: bool = True  # programs with the directory they lie in
+    unit: str = ""  # "K", "M" or "G" for all sizes; "": as their magnitude has it
 
     def has_totals(self, height: int) -> bool:
         """Whether there is a line of totals on a screen of `height` lines."""
@@ -117,6 +122,12 @@ def key_at(x: int, width: int) -> str | None:
 def graph_title() -> Line:
     """Return the heading of the two-minute graph."""
     return [("memory", "bold"), (", last 2 min", "muted")]
+
+
+def needs(width: int, order: Order, shown: Shown) -> int:
+    """Return what has to be read for the columns that fit, and for the order: bits."""
+    columns = solve(width - 1, chosen(shown.columns))
+    return fields.needs((*(c.field.key for c in columns), order.key))
 
 
 def first_frame(

@@ -83,6 +83,8 @@ def _looks(p: Palette) -> dict[str, Look]:
         "job": Look(p.calm, bold=True),
         "pool": Look(p.calm),
         "sum": Look(p.foreground, p.surface, bold=True),
+        "tab": Look(p.calm, p.surface, bold=True, reverse=p.mono),
+        "cursor": Look(reverse=True),
         "doomed": Look(p.crit, bold=True),
         **{f"series{i}": Look(color, bold=True) for i, color in enumerate(p.series)},
     }

@@ -8,13 +8,24 @@ from typing import NamedTuple
 from memtui.model.fields import Field, chosen
 from memtui.model.query import Order
 from memtui.model.snapshot import Identity, Proc
-from memtui.render.spans import Line
+from memtui.model.tasks import Task
+from memtui.model.tree import LONE, Twig
+from memtui.render.spans import Line, width_of
+from memtui.render.tree import lead
 from memtui.text import cells, clip_left, elide, fit, show
-from memtui.units import size_short
+from memtui.units import size_in, size_short
 
 MIN_COMMAND = 18
 DOOMED = "†"
 """Stands before the command of whom the OOM killer would take now."""
+SIZES = frozenset(
+    {"virt", "rss", "shr", "priv", "anon", "shmem", "swap", "pss", "uss", "peak", "limit", "tree"}
+)
+"""The columns that one unit can be chosen for."""
+_SCALED = {"K": 9, "M": 8, "G": 7}  # cells that they take then
+_OF_TASKS = frozenset(
+    {"pid", "ppid", "user", "uid", "state", "nice", "prio", "cpu", "time", "start", "age"}
+)
 
 
 class Column(NamedTuple):
@@ -36,11 +47,17 @@ class View(NamedTuple):
     total: int | None = None  # bytes that oom_score_adj is a share of
     boot: int | None = None  # seconds since the epoch when the clock of `Proc.start` was 0
     now: int | None = None  # seconds since the epoch, where an age is shown
+    paths: bool = True  # the program with the directory it lies in
+    unit: str = ""  # "K", "M" or "G" for all sizes; "": as their magnitude has it
 
 
-def solve(width: int, fields: tuple[Field, ...] | None = None) -> tuple[Column, ...]:
+def solve(
+    width: int, fields: tuple[Field, ...] | None = None, unit: str = ""
+) -> tuple[Column, ...]:
     """Return the columns that fit `width` cells; the least important are dropped first."""
     kept = list(fields or chosen())
+    if unit:
+        kept = [f._replace(width=_SCALED[unit]) if f.key in SIZES else f for f in kept]
 
     def left() -> int:
         return width - sum(f.width + 1 for f in kept if f.width)
@@ -84,25 +101,39 @@ def _number_role(field: Field, text: str, proc: Proc, view: View) -> str:
     return ""
 
 
-def row(proc: Proc, columns: tuple[Column, ...], view: View, mark: str = "") -> Line:
+def row(
+    proc: Proc, columns: tuple[Column, ...], view: View, mark: str = "", twig: Twig = LONE
+) -> Line:
     """Return one process as a line. `mark` is a role for the whole row, as "tag"."""
     if proc.pool:
         return _pool_row(proc, columns, view)
+    task = isinstance(proc, Task)
     foreign = view.uid is not None and proc.uid != view.uid
-    dim = foreign or proc.kernel_thread or proc.state == "Z"
+    dim = foreign or proc.kernel_thread or proc.state == "Z" or task
     whole = mark or ("muted" if dim else "")
     line: Line = []
     for column in columns:
         field = column.field
         if field.key == "command":
-            signs = [("▶ ", whole)] * (mark == "job")
-            signs += [(f"{DOOMED} ", "doomed")] * (proc.identity in view.doomed)
-            line += [*signs, *command(proc, column.width - 2 * len(signs), whole, view.shift)]
+            before = lead(twig, column.width)
+            before += [("▶ ", whole)] * (mark == "job")
+            before += [(f"{DOOMED} ", "doomed")] * (proc.identity in view.doomed)
+            room = column.width - width_of(before)
+            line += [*before, *command(proc, room, whole, view.shift, view.paths)]
             continue
-        text = field.text(proc, view)
+        text = "·" if task and field.key not in _OF_TASKS else _text(field, proc, view)
         role = whole or _number_role(field, text, proc, view)
         line.append((fit(text, column.width, field.right) + " ", role))
     return line
+
+
+def _text(field: Field, proc: Proc, view: View) -> str:
+    """A cell's text, in the unit chosen where it is a size."""
+    text = field.text(proc, view)
+    if not view.unit or field.key not in SIZES or text in ("·", "?"):
+        return text
+    scaled = ("≤" if text[0] == "≤" else "") + size_in(field.sort(proc), view.unit)
+    return scaled if len(scaled) <= _SCALED[view.unit] else text
 
 
 def _pool_row(pool: Proc, columns: tuple[Column, ...], view: View) -> Line:
@@ -116,7 +147,7 @@ def _pool_row(pool: Proc, columns: tuple[Column, ...], view: View) -> Line:
             continue
         text = ""
         if field.key == "rss":
-            text = size_short(pool.rss)
+            text = size_in(pool.rss, view.unit) if view.unit else size_short(pool.rss)
         elif field.key in ("quota", "host") and pool.rss > 0:
             text = field.text(pool, view)
         line.append((fit(text, column.width, field.right) + " ", "pool"))
@@ -131,18 +162,22 @@ def _program(proc: Proc) -> str:
     return show(first)
 
 
-def command(proc: Proc, width: int, whole: str = "", shift: int = 0) -> Line:
+def command(proc: Proc, width: int, whole: str = "", shift: int = 0, paths: bool = True) -> Line:
     """Return the command line with the program's name standing out from path and arguments.
 
-    `whole` is one role for all of it; `shift` cells are scrolled away at the left.
+    `whole` is one role for all of it; `shift` cells are scrolled away at the left; without
+    `paths` the directory of the program is left out.
     """
     if proc.kernel_thread:
         return [(elide(f"[{proc.name}]", width), whole or "muted")]
-    if whole or shift:
-        return [(elide(clip_left(proc.command, cells(proc.command) - shift), width), whole)]
-    text = elide(proc.command, width)
-    program = _program(proc) if proc.argv else proc.command
+    words = proc.command
+    program = _program(proc) if proc.argv else words
     slash = program.rfind("/") + 1 if program.startswith("/") else 0
+    if slash and not paths and words.startswith(program):
+        words, program, slash = words[slash:], program[slash:], 0
+    if whole or shift:
+        return [(elide(clip_left(words, cells(words) - shift), width), whole)]
+    text = elide(words, width)
     if not text.startswith(program):  # cut within the program's name
         return [(text[:slash], "muted"), (text[slash:], "bold")]
     end = len(program)

@@ -9,7 +9,7 @@ from memtui.model.snapshot import Proc
 from memtui.render.rows import Column
 from memtui.render.spans import Line
 from memtui.text import elide, fit
-from memtui.units import size
+from memtui.units import size, size_in
 
 SUMMED = ("rss", "priv", "anon", "shmem", "swap", "pss", "uss")
 """The columns that are added up: each is a part of memory, or of swap."""
@@ -32,7 +32,9 @@ def add_up(procs: Sequence[Proc], field: Field) -> tuple[int, int]:
         return sum(known), len(procs) - len(known)
 
 
-def totals_line(procs: Sequence[Proc], columns: tuple[Column, ...], count: int) -> Line:
+def totals_line(
+    procs: Sequence[Proc], columns: tuple[Column, ...], count: int, unit: str = ""
+) -> Line:
     """Return the sums of memory columns below them, and in words what they leave out.
 
     `procs` are the processes of the table, without the rows that are none, `count` how many
@@ -52,7 +54,8 @@ def totals_line(procs: Sequence[Proc], columns: tuple[Column, ...], count: int) 
         text = ""
         if field.key in SUMMED:
             total, unknown = add_up(procs, field)
-            text = size(total) if whole and unknown < len(procs) else "?"
+            known = whole and unknown < max(1, len(procs))
+            text = (size_in(total, unit) if unit else size(total)) if known else "?"
             if whole and unknown:
                 words.append(f"{field.title} of {unknown} unknown")
         line += [(fit(text, column.width, field.right), "sum"), (" ", "head")]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from memtui.model.query import sort
 from memtui.model.snapshot import Proc
 from memtui.render.jobs import job_panel, state_lines
 from memtui.render.spans import Line
@@ -38,7 +37,7 @@ class Acting:
         """Return the tagged processes, or the one under the cursor."""
         table = self._screen.table
         if table.tagged:
-            return sort((p for p in table.rows if p.identity in table.tagged), table.order)
+            return table.marked
         return [table.current] if table.current is not None else []
 
     def kill(self) -> None:

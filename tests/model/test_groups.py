@@ -4,17 +4,8 @@ from __future__ import annotations
 
 from memtui.kernel.grouptree import GroupUse
 from memtui.model.filter import parse_filter
-from memtui.model.groups import (
-    ALL,
-    CGROUPS,
-    MEASURES,
-    MINE,
-    arrange_groups,
-    by_cgroup,
-    by_program,
-    by_user,
-    scopes,
-)
+from memtui.model.groups import MEASURES, arrange_groups, by_cgroup, by_program, by_user
+from memtui.model.scopes import ALL, CGROUPS, MINE, scopes
 from memtui.model.snapshot import Quota
 from memtui.render.rows import View
 from memtui.services.quota import QuotaSource

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from textual import events
 from textual.message import Message
 
 from memtui.model.fields import chosen, needs
+from memtui.model.listing import Arranged, Listing, Narrowing, arrange, folders
 from memtui.model.query import Order, sort
 from memtui.model.snapshot import Identity, Proc
+from memtui.model.tasks import Task
+from memtui.model.tree import LONE, Twig, descendants, nearest
 from memtui.render.frame import Shown
 from memtui.render.rows import Column, View, column_at, header, row, solve
 from memtui.render.spans import Line, fitted
 from memtui.render.totals import totals_line
-from memtui.tui.widgets.lines import Lines
+from memtui.render.tree import lead_width
+from memtui.tui.widgets.scrolling import Scrolling
 
-_WHEEL = 3  # rows a notch of the wheel scrolls
 
-
-class ProcessTable(Lines):
+class ProcessTable(Scrolling):
     """Processes in an order, with a cursor that stays on its process through every re-sort."""
 
     class HeaderClicked(Message):
@@ -33,25 +35,55 @@ class ProcessTable(Lines):
         """A header was clicked with the right button: which columns there are."""
 
     def __init__(
-        self, procs: list[Proc], order: Order, view: View, shown: Shown | None = None
+        self,
+        procs: list[Proc],
+        order: Order,
+        view: View,
+        shown: Shown | None = None,
+        narrowing: Narrowing = Narrowing(),  # noqa: B008 - immutable
     ) -> None:
         super().__init__(id="processes")
         self.shown = shown or Shown()
         self.count = 0  # processes in all; of a first look only the biggest are in the rows
         self._procs = procs
-        self._pools: Sequence[Proc] = ()
-        self.order = order
+        narrowing = narrowing._replace(kernel=self.shown.kernel)
+        self._listing = Listing(order, self.shown.tree, narrowing=narrowing)
+        self._around = view  # what a filter looks at beside the process
+        self._arranged: Arranged = arrange(procs, self._listing, view)
         self.view = view
         self.tagged: set[Identity] = set()
         self.jobs: frozenset[int] = frozenset()  # PIDs of commands that memtui runs
-        self.rows: list[Proc] = sort(procs, order)
-        self.cursor = 0  # index into rows
-        self.top = 0  # index of the first visible row
+        self.following = False  # the window stays on the cursor's process, whatever scrolls
         self.shift = 0  # cells that the command line is scrolled to the left
         self._columns: tuple[Column, ...] = ()
-        self._formatted: dict[Identity, tuple[Proc, str, Line]] = {}
+        self._formatted: dict[Identity, tuple[Proc, str, Twig, Line]] = {}
 
     # -- what it shows
+
+    @property
+    def rows(self) -> list[Proc]:
+        """The rows, those above and below the window too."""
+        return self._arranged.rows
+
+    @property
+    def length(self) -> int:
+        """How many rows there are."""
+        return len(self._arranged.rows)
+
+    @property
+    def order(self) -> Order:
+        """What it is sorted by."""
+        return self._listing.order
+
+    @property
+    def narrowing(self) -> Narrowing:
+        """Which processes are shown."""
+        return self._listing.narrowing
+
+    @property
+    def matched(self) -> int:
+        """How many processes are shown, or folded away below one that is."""
+        return len(self._arranged.procs)
 
     @property
     def page(self) -> int:
@@ -68,9 +100,20 @@ class ProcessTable(Lines):
 
     @property
     def current(self) -> Proc | None:
-        """The process under the cursor; None on memory that belongs to none."""
+        """The process under the cursor; None on a thread, and on memory that belongs to none."""
         held = self._held
-        return None if held is None or held.pool else held
+        return None if held is None or held.pool or isinstance(held, Task) else held
+
+    @property
+    def thread(self) -> Task | None:
+        """The row under the cursor where it is a thread."""
+        held = self._held
+        return held if isinstance(held, Task) else None
+
+    @property
+    def marked(self) -> list[Proc]:
+        """Whoever is tagged, shown or not."""
+        return sort((p for p in self._procs if p.identity in self.tagged), self.order)
 
     @property
     def pool(self) -> Proc | None:
@@ -80,78 +123,147 @@ class ProcessTable(Lines):
 
     @property
     def needs(self) -> int:
-        """What has to be read for what is shown, and sorted by: bits as `fields.needs`."""
-        return needs((*self.shown.columns, self.order.key))
+        """What has to be read for what fits the screen, and is sorted by: see `fields.needs`."""
+        self._solve(self.size.width)
+        shown = needs((*(c.field.key for c in self._columns), self.order.key))
+        return shown | self.narrowing.filter.needs
 
     @property
     def in_view(self) -> list[Identity]:
         """Who is on the screen now."""
         return [p[:2] for p in self.rows[self.top : self.top + self.page]]
 
-    def set_procs(self, procs: list[Proc], view: View, pools: Sequence[Proc] = ()) -> None:
+    def set_procs(
+        self,
+        procs: list[Proc],
+        view: View,
+        pools: Sequence[Proc] = (),
+        tasks: Mapping[int, Sequence[Proc]] | None = None,
+    ) -> None:
         """Show these processes; the cursor stays on its process, or on its row if that is gone.
 
-        `pools` are the rows for memory that belongs to none.
+        `pools` are the rows for memory that belongs to none, `tasks` threads by their process.
         """
-        now = view.now if "age" in self.shown.columns else None
-        view = view._replace(shift=self.shift, now=now)
+        self._around = view
+        self._set_view()
+        self._listing = self._listing._replace(pools=pools, tasks=tasks or {})
+        self._arrange(procs)
+        self.tagged &= {p.identity for p in procs} if self.tagged else self.tagged
+
+    def _set_view(self) -> None:
+        shown = self.shown
+        view = self._around._replace(
+            shift=self.shift,
+            now=self._around.now if "age" in shown.columns else None,
+            paths=shown.paths,
+            unit=shown.unit,
+        )
         if view != self.view:
             self._formatted.clear()
         self.view = view
-        self._pools = pools
-        self._resort(procs)
-        self.tagged &= {p.identity for p in procs} if self.tagged else self.tagged
 
     def set_order(self, order: Order) -> None:
         """Sort by `order` from now on."""
-        self.order = order
-        self._resort(self._procs)
+        self._listing = self._listing._replace(order=order)
+        self._arrange(self._procs)
 
     def set_shown(self, shown: Shown) -> None:
-        """Show these columns, and totals and pools or not, from now on."""
+        """Show these columns, and totals, pools, a tree or not, from now on."""
         self.shown = shown
         self._columns = ()
-        self._resort(self._procs)
+        self._set_view()
+        self.narrow(self.narrowing._replace(kernel=shown.kernel))
 
-    def _resort(self, procs: list[Proc]) -> None:
+    def narrow(self, narrowing: Narrowing) -> None:
+        """Show only those processes from now on."""
+        self._listing = self._listing._replace(narrowing=narrowing)
+        self._arrange(self._procs)
+
+    def _arrange(self, procs: list[Proc]) -> None:
         self._procs = procs
         held = self._held
-        seen = self.top <= self.cursor < self.top + self.page
-        self.rows = sort(procs, self.order, self._pools if self.shown.pools else ())
+        seen = self.following or self.top <= self.cursor < self.top + self.page
+        pools = self._listing.pools if self.shown.pools else ()
+        listing = self._listing._replace(tree=self.shown.tree, pools=pools)
+        self._arranged = arrange(procs, listing, self._around)
         if held is not None:
-            identity = held.identity
-            found = (
-                i
-                for i, p in enumerate(self.rows)
-                if p.pid == identity[0] and p.start == identity[1]
-            )
-            self.cursor = next(found, self.cursor)
-        self._settle(seen)
+            at = self._find(held)
+            self.following = self.following and at is not None
+            self.cursor = self.cursor if at is None else at
+        self.settle(seen)
 
-    def _settle(self, follow: bool = True) -> None:
-        """Keep cursor and window inside the list, and the window on the cursor if `follow`."""
-        last = max(0, len(self.rows) - 1)
-        self.cursor = min(max(0, self.cursor), last)
-        if follow and self.size.height:  # before that a page is unknown
-            self.top = min(max(self.top, self.cursor - self.page + 1), self.cursor)
-        self.top = min(max(0, self.top), max(0, len(self.rows) - self.page))
-        self.draw()
+    def _find(self, held: Proc) -> int | None:
+        """The row of a process; where it is folded away, of whom it is below."""
+        pid, start = held.pid, held.start
+        for i, p in enumerate(self.rows):
+            if p.pid == pid and p.start == start:
+                return i
+        parents = self._arranged.parents
+        if self._listing.folded and pid in parents:
+            return nearest(parents[pid], {p.pid: i for i, p in enumerate(self.rows)}, parents)
+        return None
+
+    # -- the tree
+
+    def _twig(self, index: int) -> Twig:
+        twigs = self._arranged.twigs
+        return LONE if twigs is None else twigs[index]
+
+    def fold(self, closed: bool | None = None) -> bool:
+        """Fold away what is below the cursor (True), unfold it, or turn it round (None).
+
+        Return whether there was anything to do.
+        """
+        held = self._held
+        if held is None or not self._twig(self.cursor).children:
+            return False
+        identity, folded = held.identity, set(self._listing.folded)
+        if closed is None:
+            closed = identity not in folded
+        if closed == (identity in folded):
+            return False
+        self._fold(folded | {identity} if closed else folded - {identity})
+        return True
+
+    def fold_parent(self) -> bool:
+        """Fold the nearest row that the cursor's stands below, and go there."""
+        held = self._held
+        parents = self._arranged.parents
+        if held is None or held.pid not in parents:
+            return False
+        at = nearest(held.ppid, {p.pid: i for i, p in enumerate(self.rows)}, parents)
+        if at is None or at == self.cursor:
+            return False
+        self.move_to(at)
+        return self.fold(True)
+
+    def fold_all(self) -> bool:
+        """Fold everything below the topmost rows, or unfold all if anything is folded."""
+        if self._listing.folded:
+            self._fold(set())
+        else:
+            self._fold(folders(self._arranged))
+        return bool(self._listing.folded)
+
+    def _fold(self, folded: set[Identity]) -> None:
+        self._listing = self._listing._replace(folded=frozenset(folded))
+        self._arrange(self._procs)
 
     # -- drawing
 
     def make(self, width: int, height: int) -> tuple[list[Line], int | None]:
         """Return the header and the visible rows; the last column is the scroll bar."""
-        if not self._columns or sum(self._columns[-1][1:]) != width - 1:
-            self._columns = solve(width - 1, chosen(self.shown.columns))
-            self._formatted.clear()
+        self._solve(width)
         shown = self.rows[self.top : self.top + self.page]
-        bar = self._scrollbar()
+        bar = self.scrollbar()
         lines = [fitted(header(self._columns, self.order), width, "head")]
         for i, proc in enumerate(shown):
-            lines.append([*self._row(proc, width - 1), bar[i]])
+            lines.append([*self._row(proc, self._twig(self.top + i), width - 1), bar[i]])
         if self._has_totals:
             blank: list[Line] = [[(" " * (width - 1), ""), b] for b in bar[len(shown) :]]
-            line = totals_line(self._procs, self._columns, self.count)
+            procs = self._arranged.procs
+            count = len(procs) if len(self._procs) >= self.count else self.count
+            line = totals_line(procs, self._columns, count, self.shown.unit)
             lines += [*blank, fitted(line, width, "head")]
         if len(self._formatted) > 4 * self.page:
             keep = {p.identity for p in shown}
@@ -159,39 +271,22 @@ class ProcessTable(Lines):
         selected = self.cursor - self.top + 1
         return lines, selected if 1 <= selected <= self.page else None
 
-    def _row(self, proc: Proc, width: int) -> Line:
+    def _solve(self, width: int) -> None:
+        if not self._columns or sum(self._columns[-1][1:]) != width - 1:
+            self._columns = solve(width - 1, chosen(self.shown.columns), self.shown.unit)
+            self._formatted.clear()
+
+    def _row(self, proc: Proc, twig: Twig, width: int) -> Line:
         identity = proc.identity
         mark = "tag" if identity in self.tagged else "job" if proc.pid in self.jobs else ""
         known = self._formatted.get(identity)
-        if known is not None and known[0] is proc and known[1] == mark:
-            return known[2]
-        line = fitted(row(proc, self._columns, self.view, mark), width)
-        self._formatted[identity] = proc, mark, line
+        if known is not None and known[0] is proc and known[1] == mark and known[2] == twig:
+            return known[3]
+        line = fitted(row(proc, self._columns, self.view, mark, twig), width)
+        self._formatted[identity] = proc, mark, twig, line
         return line
 
-    def _scrollbar(self) -> list[tuple[str, str]]:
-        page, n = self.page, len(self.rows)
-        if n <= page:
-            return [(" ", "")] * page
-        size = max(1, page * page // n)
-        at = round(self.top / (n - page) * (page - size))
-        return [("▐", "muted") if at <= y < at + size else ("▕", "rule") for y in range(page)]
-
-    def on_resize(self) -> None:
-        """Solve the columns anew and keep the cursor in view."""
-        self._settle()
-
     # -- moving
-
-    def move(self, rows: int) -> None:
-        """Move the cursor; the window follows."""
-        self.cursor += rows
-        self._settle()
-
-    def move_to(self, index: int) -> None:
-        """Put the cursor on a row; beyond the end means the last."""
-        self.cursor = index
-        self._settle()
 
     def pan(self, cells: int) -> None:
         """Scroll the command lines sideways."""
@@ -206,6 +301,15 @@ class ProcessTable(Lines):
             self.tagged ^= {self.current.identity}
         self.move(1)
 
+    def tag_family(self) -> int:
+        """Tag the process under the cursor and all below it; return how many those are."""
+        if self.current is None:
+            return 0
+        family = [self.current, *descendants(self._procs, self.current.pid)]
+        self.tagged |= {p.identity for p in family}
+        self.draw()
+        return len(family)
+
     # -- the mouse: a click selects or sorts; it never acts on a process
 
     def on_click(self, event: events.Click) -> None:
@@ -217,22 +321,15 @@ class ProcessTable(Lines):
             if field is not None:
                 self.post_message(self.HeaderClicked(field.key))
         elif event.x >= self.size.width - 1:
-            self._jump(event.y - 1)
-        elif event.y <= self.page and self.top + event.y - 1 < len(self.rows):
-            self.move_to(self.top + event.y - 1)
+            self.jump(event.y - 1)
+        elif event.y <= self.page and self.top + event.y - 1 < self.length:
+            self._click_row(self.top + event.y - 1, event)
 
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        """Scroll; the cursor stays on its process."""
-        self._wheel(_WHEEL)
-
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        """Scroll; the cursor stays on its process."""
-        self._wheel(-_WHEEL)
-
-    def _wheel(self, rows: int) -> None:
-        self.top += rows
-        self._settle(follow=False)
-
-    def _jump(self, y: int) -> None:
-        self.top = round(y / max(1, self.page - 1) * max(0, len(self.rows) - self.page))
-        self._settle(follow=False)
+    def _click_row(self, index: int, event: events.Click) -> None:
+        """Put the cursor on a row; on the lines of the tree, or again on the same row, fold it."""
+        again = index == self.cursor and event.chain == 1
+        self.move_to(index)
+        twig, command = self._twig(index), self._columns[-1]
+        on_lead = 0 <= event.x - command.x < lead_width(twig, command.width)
+        if twig.children and (again or on_lead):
+            self.fold()

@@ -1,0 +1,43 @@
+"""What the main table can show: processes, or sums of them; light, for the first frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from memtui.kernel.cgroup import at_or_below
+from memtui.model.snapshot import Proc, Quota
+
+ALL, CGROUPS, USERS, PROGRAMS, MINE = SCOPES = ("all", "cgroups", "users", "programs", "mine")
+"""What the main table can show, in the order of Tab."""
+
+TITLES = {
+    MINE: "my cgroup",
+    ALL: "all processes",
+    CGROUPS: "by cgroup",
+    USERS: "by user",
+    PROGRAMS: "by program",
+}
+
+SUMMED = frozenset({CGROUPS, USERS, PROGRAMS})
+"""Those that show sums instead of processes."""
+
+
+def my_cgroup(quota: Quota) -> str | None:
+    """Return the group whose limit binds, else our own; None where none is visible."""
+    binding = quota.binding
+    if binding is not None and binding.level is not None:
+        return quota.levels[binding.level].path
+    return quota.cgroup
+
+
+def scopes(procs: Iterable[Proc], quota: Quota) -> tuple[str, ...]:
+    """Return the scopes that show something of their own here."""
+    mine = my_cgroup(quota)
+    differs = mine is not None and any(
+        p.cgroup is not None and not p.kernel_thread and not at_or_below(p.cgroup, mine)
+        for p in procs
+    )
+    left_out = set() if differs else {MINE}
+    if quota.version is None:
+        left_out.add(CGROUPS)
+    return tuple(s for s in SCOPES if s not in left_out)
