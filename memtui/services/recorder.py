@@ -31,6 +31,7 @@ from memtui.services.oomlogs import OomLogs, history
 from memtui.services.oomsignals import OomSignals
 from memtui.services.oomwatch import Evidence, OomWatch
 from memtui.services.remembered import Remembered
+from memtui.services.sigkills import SETTLED_S
 from memtui.services.waker import Waker
 
 _POLL_S = 0.2
@@ -181,8 +182,8 @@ class Recorder:
 
     def _ended(self, told: Exit) -> None:
         """A process held has ended: by SIGKILL, or the count tells whether it may be of that."""
-        if killed_by_9(told.status):
-            self._look_now()
+        if killed_by_9(told.status):  # and later: if no counter rises, it was no OOM kill
+            self._looks = _with(self._looks, (0.0, SETTLED_S + 0.1))
         else:
             self._checks = _with(self._checks, (0.0,))
 
@@ -213,8 +214,10 @@ class Recorder:
             self._remembered.count(self._watch.counters.counts())
         self._remembered.take(snapshot.time, events)
         self._ask_journal(events)
-        if self._watch.unsettled and (events or not self._looks):
-            self._looks = _with(self._looks, _AFTER_KILL_S if events else (0.2,))
+        if events and self._watch.unsettled:
+            self._looks = _with(self._looks, _AFTER_KILL_S)
+        elif self._watch.counters.restless and not self._looks:
+            self._looks = _with(self._looks, (0.2,))
         return events
 
     def _ask_journal(self, events: Sequence[OomEvent]) -> None:
@@ -234,7 +237,9 @@ class Recorder:
             self._samples.popleft()
         binding = snapshot.quota.binding
         if not self._points or snapshot.time - self._points[-1][0] >= 0.25:
-            self._points.append((snapshot.time, binding.usage if binding else None))
+            used = binding.usage if binding else None
+            peak = snapshot.quota.recent_peak
+            self._points.append((snapshot.time, used if used is None else max(used, peak or 0)))
         while self._points[0][0] < snapshot.time - _POINTS_S:
             self._points.popleft()
         self._pause = self._pause_after(snapshot)
