@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from memtui.model.snapshot import Proc
 from memtui.render.jobs import job_panel, state_lines
 from memtui.render.spans import Line
-from memtui.services.actions import Target
 from memtui.services.jobs import Jobs
 from memtui.services.launch import NotStarted
 from memtui.services.limits import Unavailable
+from memtui.services.target import Target
 from memtui.text import elide, safe
 from memtui.tui.following import Following
 from memtui.tui.screens.kill import KillDialog, Signal

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from textual.timer import Timer
 
-from memtui.services.actions import Target, Watch
+from memtui.services.target import Target
+from memtui.services.watch import Watch
 from memtui.tui.screens.confirm import ConfirmScreen
 
 if TYPE_CHECKING:

@@ -10,8 +10,10 @@ import sys
 
 import pytest
 
-from memtui.services.actions import Actions, Target, Watch, ancestors, needs_confirmation
+from memtui.services.actions import Actions, ancestors, needs_confirmation
 from memtui.services.signals import parse_signal, signals
+from memtui.services.target import Target
+from memtui.services.watch import Watch
 from tests.support.procs import (
     HANDLING,
     IGNORING,
@@ -78,7 +80,8 @@ def test_another_start_time_is_another_process_and_stays_unharmed() -> None:
 
 REUSE = """
 import os, signal, sys, time
-from memtui.services.actions import Actions, Target
+from memtui.services.actions import Actions
+from memtui.services.target import Target
 from tests.support.procs import row
 def child():
     pid = os.fork()
@@ -121,7 +124,8 @@ def test_a_reused_pid_is_never_hit(held: str) -> None:
 def test_without_pidfds_the_number_is_checked_and_used() -> None:
     code = """
 import subprocess, sys, time
-from memtui.services.actions import Actions, Target
+from memtui.services.actions import Actions
+from memtui.services.target import Target
 from tests.support.procs import row
 p = subprocess.Popen(["sleep", "60"])
 t = Target.open(row(p.pid))
@@ -134,7 +138,8 @@ print(Actions().send(t, 15).kind)
 
 NOBODY = """
 import os, sys
-from memtui.services.actions import Actions, Target
+from memtui.services.actions import Actions
+from memtui.services.target import Target
 from tests.support.procs import row
 os.setgid(65534)
 os.setuid(65534)

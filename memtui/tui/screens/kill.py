@@ -13,8 +13,9 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from memtui.services.actions import Target, needs_confirmation
+from memtui.services.actions import needs_confirmation
 from memtui.services.signals import Sig, parse_signal, signals
+from memtui.services.target import Target
 from memtui.text import elide
 from memtui.tui.widgets.choices import Choices
 from memtui.units import size
