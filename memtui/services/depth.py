@@ -174,6 +174,8 @@ class Depth:
             if name not in self._read or (on & ADJ and proc.adj is None):
                 due[name] |= on & _READ
                 families.add(proc.ppid)
+            elif not proc.virt:  # a zombie: its memory is gone already
+                families.add(self._kin.pop(name, 0))
         if on & ROLLUP:
             self._add_kin(table, families - {0, 1})
         if on & (ADJ | LIMIT):
@@ -218,7 +220,8 @@ class Depth:
                 break
             table[name] = self._one(name, table[name], self._due.pop(name))
             self._read[name] = self._turn
-            self._kin[name] = table[name].ppid
+            if table[name].virt:
+                self._kin[name] = table[name].ppid
             # a reader may sleep long for the lock of a busy address space
             spent = max(time.thread_time() - cpu, (time.monotonic() - wall) / _PATIENCE)
         self._credit = min(0.0, credit - spent)

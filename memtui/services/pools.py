@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import compress
+from operator import itemgetter
 
 from memtui.kernel.levels import at_or_below
 from memtui.kernel.mounts import Mount, read_tmpfs, tmpfs_mounts
@@ -11,6 +13,7 @@ from memtui.model.badness import level_of
 from memtui.model.pools import own_memory, pools
 from memtui.model.snapshot import Proc, Quota
 
+_CGROUP = itemgetter(Proc._fields.index("cgroup"))
 _LIST_TURNS = 10  # ticks in which the mounts are listed again
 
 
@@ -41,12 +44,11 @@ class Pools:
         if self._turn % _LIST_TURNS == 0:
             self._mounts = tmpfs_mounts(self._roots)
         level = level_of(quota)
-        inside: Sequence[Proc] = procs
-        if level is not None:
+        own: int | None = None
+        if level is None:
+            own = own_memory(procs)
+        elif None not in (cgroups := [*map(_CGROUP, procs)]):  # else somebody's is not known yet
             if self._members.path != level.path:
                 self._members = _Members(level.path)
-            members = self._members
-            inside = [p for p in procs if members[p[19]]]
-        unknown = any(p[19] is None for p in procs) if level is not None else False
-        own = None if unknown else own_memory(inside)
+            own = own_memory([*compress(procs, map(self._members.__getitem__, cgroups))])
         return pools(quota, read_tmpfs(self._mounts), own)

@@ -48,12 +48,11 @@ def _read_plain(text: str) -> dict[str, Any] | None:
     for line in text.split("\n"):
         if not line or (line[0] == "#" and line.isprintable()):
             continue
-        key, equals, word = line.partition(" = ")
-        if line[0] == "[" and line[-1] == "]" and not equals:
-            key, word = line[1:-1], ""
-        if not key or not _BARE.issuperset(key) or key in (whole if not equals else table):
+        header = line[0] == "[" and line[-1] == "]"
+        key, equals, word = (line[1:-1], "", "") if header else line.partition(" = ")
+        if not key or not _BARE.issuperset(key) or key in (whole if header else table):
             return None
-        if not equals:
+        if header:
             table = whole[key] = {}
             continue
         value = _plain_value(word)
