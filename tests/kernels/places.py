@@ -13,7 +13,7 @@ from tests.kernels.boot import Guest
 
 ROOT = Path(__file__).resolve().parents[2]
 NOBODY = 65534
-LIMIT_S = 400
+LIMIT_S = 700
 QEMU_LIMIT_S = 330
 USER = "tester"
 SWAP = "256M"

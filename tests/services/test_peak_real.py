@@ -9,7 +9,7 @@ import pytest
 from memtui.kernel.peak import IntervalPeak
 from tests.support.cgroups import MIB, Group
 
-SPIKE = "x = bytearray(24 << 20)"
+SPIKE = "x = b'x' * (24 << 20)"
 
 
 def resets(group: Group) -> bool:
