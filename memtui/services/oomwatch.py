@@ -135,7 +135,8 @@ class OomWatch:
     def _add(self, rise: Rise, time: float, since: float) -> int:
         """Add kills to the open event of that group, or open one; return its id."""
         for held in self._open:
-            if held.event.cgroup == rise.cgroup and held.hidden == rise.hidden:
+            same = held.event.cgroup == rise.cgroup and held.hidden == rise.hidden
+            if same and not _is_over(held, time):
                 count = held.event.count + rise.number
                 held.event = held.event._replace(count=count)
                 held.event = _because(held.event, rise.cause, rise.group_kill)

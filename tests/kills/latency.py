@@ -71,7 +71,7 @@ def to_screen(kills: int) -> tuple[list[float], int]:
                 except AssertionError:
                     lost += 1
                 child.end()
-                time.sleep(WINDOW_S)  # so that the next is an event of its own, and named first
+                time.sleep(WINDOW_S + 0.5)  # the next is an event of its own
             term.send("q")
             term.exit_status()
     return found, lost
