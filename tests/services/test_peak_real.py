@@ -24,10 +24,11 @@ def resets(group: Group) -> bool:
 
 @pytest.mark.memory_v2
 def test_a_spike_is_seen_once_and_others_keep_their_peak(memory_group: Group) -> None:
-    peak = IntervalPeak()
+    possible = resets(memory_group)  # before: the kernel takes from one descriptor what
+    peak = IntervalPeak()  # another one's reset did not let it see yet
     assert peak.read(str(memory_group.dir)) is None
     assert memory_group.python(SPIKE).wait(30) == 0
-    if not resets(memory_group):
+    if not possible:
         assert peak.read(str(memory_group.dir)) is None
         return
     seen, after = peak.read(str(memory_group.dir)), peak.read(str(memory_group.dir))
