@@ -88,10 +88,12 @@ def start(
 
 def _stands(term: Terminal) -> bool:
     """Whether the screen has replaced the first frame, whose colours may be another theme's."""
-    try:
-        return cursor(term) is not None
-    except AssertionError:
-        return False
+    drawn = term.cells()
+    lines = ["".join(c.data for c in line).rstrip() for line in drawn]
+    rows = [row.y for row in table(lines)] + [
+        y for y, line in enumerate(lines) if POOL.search(line)
+    ]
+    return len({(drawn[y][0].bg, drawn[y][0].reverse) for y in rows}) == 2
 
 
 def header(lines: list[str]) -> tuple[int, list[str]] | None:

@@ -100,7 +100,7 @@ class ColumnsDialog(ModalScreen[tuple[str, ...] | None]):
     ]
     CSS = """
     ColumnsDialog .dialog { width: 84; }
-    ColumnsDialog OptionList { max-height: 100%; height: 1fr; }
+    ColumnsDialog .dialog OptionList { max-height: 100%; height: 1fr; }
     ColumnsDialog .dialog { height: 96%; max-height: 44; }
     ColumnsDialog #help { height: 2; }
     """
