@@ -25,11 +25,12 @@ class Verdict(NamedTuple):
     sure_and_wrong: int  # in any update, on evidence that is called certain
     cause: bool  # whose limit it was is told right
     sigkills: int  # a person's, told as such
+    not_oom: int  # the OOM killer's, in any update told as a person's
     lived_s: float  # the shortest life among the victims
     delays: list[float]  # seconds from a victim's reaping to when it was told by name
 
 
-def _victims(told: list[Told], kind: str) -> list[dict[str, object]]:
+def _victims(told: list[Told], kind: str) -> list[Told]:
     return [v for t in told if t["kind"] == kind for v in t["victims"]]
 
 
@@ -64,13 +65,14 @@ def judge(watched: Watched, truth: Truth) -> Verdict:
     return Verdict(
         kills=len(truth.oom),
         counted=sum(e["count"] for e in ooms),
-        right={int(str(v["pid"])): str(v["evidence"]) for v in named if v["pid"] in truth.oom},
+        right={v["pid"]: v["evidence"] for v in named if v["pid"] in truth.oom},
         wrong=sum(v["pid"] not in truth.oom for v in named),
         sure_and_wrong=len(
             {v["pid"] for v in _victims(told, "oom") if v["evidence"] in SURE} - truth.oom
         ),
         cause=limits == {("limit", truth.limit.cgroup)} if truth.oom else not limits,
         sigkills=len(truth.person & {v["pid"] for v in _victims(events, "sigkill")}),
+        not_oom=len(truth.oom & {v["pid"] for v in _victims(told, "sigkill")}),
         lived_s=min(lives, default=0.0),
         delays=_delays(told, truth),
     )

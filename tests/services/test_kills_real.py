@@ -31,7 +31,7 @@ def _play(scenario: Scenario, mode: str, group: Group) -> Verdict:
         told = [(e["kind"], e["count"], e["victims"]) for e in watched.told(truth.group.cgroup)]
         counter = truth.group.oom_kills()
         how = tells_how(watched)
-    assert found.sure_and_wrong == 0, told
+    assert found.sure_and_wrong == found.not_oom == 0, told
     assert found.cause, told
     if not truth.all_of_group:  # the kernel counts the first one twice
         assert found.counted == found.kills == counter, told
