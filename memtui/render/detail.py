@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from memtui.kernel.grouptree import GroupUse
 from memtui.model.badness import thousandth
 from memtui.model.detail import SPAN_S, Detail, Memory, Near, Rank
+from memtui.model.pools import why_not
 from memtui.model.snapshot import Proc
 from memtui.render.detailviews import file_line, files_head, unknown
 from memtui.render.graph import area
@@ -17,7 +18,8 @@ from memtui.render.spans import Line, fitted, plain, rule, width_of
 from memtui.text import cells, elide, elide_left, safe, show
 from memtui.units import duration, percent, size
 
-_WIDE = 100  # from here on the graph stands beside the memory
+_WIDE = 110  # from here on the graph stands beside the memory
+_SIDE = 50
 _GRAPH_ROWS = 7
 _COMMAND_ROWS = 4
 _SHORT_COMMAND_ROWS = 2
@@ -29,25 +31,27 @@ _STATES = {
 }  # fmt: skip
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 
-Grid = Sequence[float | None]
-"""Resident memory in bytes at equal steps, the newest last."""
+History = Callable[[int], Sequence[float | None]]
+"""Gives so many values of resident memory in bytes, at equal steps, the newest last."""
 
 
-def page(detail: Detail, grid: Grid, width: int) -> list[Line]:
+def page(detail: Detail, history: History, width: int) -> list[Line]:
     """Return everything, no line wider than `width` cells."""
     lines = _head(detail, width, _COMMAND_ROWS)
     if width >= _WIDE:
-        left = width * 3 // 5
-        right = [[], *_graph(grid, width - left, _GRAPH_ROWS)]
+        left = width - _SIDE
+        right = [[], *_graph(history, _SIDE, _GRAPH_ROWS)]
         lines += _beside(_memory(detail, left - 2), right, left)
+        groups = _groups(detail, left - 2) + _doom(detail, left - 2)
+        lines += _beside(groups, _rlimits(detail, _SIDE), left)
     else:
-        lines += [*_memory(detail, width), [], *_graph(grid, width, _GRAPH_ROWS - 2)]
-    for part in (_groups, _rlimits, _doom, _family, _files):
-        lines += part(detail, width)
+        lines += [*_memory(detail, width), [], *_graph(history, width, _GRAPH_ROWS - 2)]
+        lines += _groups(detail, width) + _doom(detail, width) + _rlimits(detail, width)
+    lines += _family(detail, width) + _files(detail, width)
     return [fitted(line, min(width, width_of(line))) for line in lines]
 
 
-def short(detail: Detail, grid: Grid, width: int, height: int) -> list[Line]:
+def short(detail: Detail, history: History, width: int, height: int) -> list[Line]:
     """Return the short form: as much as fits `height` lines, the graph as high as is left."""
     proc = detail.proc
     top = rule([(elide(f"{proc.name} {proc.pid}", width - 18), "bold")], width, [_ENTER])
@@ -58,8 +62,18 @@ def short(detail: Detail, grid: Grid, width: int, height: int) -> list[Line]:
     tail += _doom(detail, room)[1:] + _family(detail, room)[1:] + _short_files(detail, room)
     left = height - 1 - len(lines) - len(tail)
     rows = max(3, min(10, left - 1))
-    lines += [*_graph(grid, room, rows), *tail]
+    lines += [*_graph(history, room, rows), *tail]
     return [top, *([("", ""), *fitted(line, room), (" ", "")] for line in lines)][:height]
+
+
+def nobody(pool: Proc | None, width: int) -> list[Line]:
+    """Return the short form of memory that belongs to no process, and of nothing (None)."""
+    if pool is None:
+        return [rule([("details", "bold")], width)]
+    lines = [rule([("no process", "bold")], width, [_ENTER] if pool.pool == "tmpfs" else None)]
+    lines += [[(" ", ""), (row, "")] for row in wrap(pool.command, width - 2)]
+    lines += [[], [("  holds ", "muted"), (size(pool.rss), "bold")], []]
+    return lines + [[(" ", ""), (row, "muted")] for row in wrap(why_not(pool), width - 2)]
 
 
 _ENTER = ("Enter: all of it", "muted")
@@ -148,7 +162,7 @@ def _memory(detail: Detail, width: int) -> list[Line]:
         return [*lines, _sizes(_base(detail)), [("  reading…", "muted")]]
     lines.append(_sizes([*_base(detail), ("PSS", memory.pss), ("USS", memory.uss)]))
     whole = sum(getattr(memory, key) or 0 for _, key, _ in _PARTS)
-    bar = max(8, min(24, width - 52))
+    bar = max(8, min(24, width - 60))
     for title, key, what in _PARTS:
         value: int | None = getattr(memory, key)
         line: Line = [(f"  {title:<11} {size(value):>6} ", "" if value else "muted")]
@@ -205,8 +219,9 @@ def _short_memory(detail: Detail, width: int) -> list[Line]:
     return lines
 
 
-def _graph(grid: Grid, width: int, rows: int) -> list[Line]:
+def _graph(history: History, width: int, rows: int) -> list[Line]:
     """Resident memory over the last minutes, from 0 to the highest there was."""
+    grid = history(2 * width)
     known = [v for v in grid if v is not None]
     top = max(known, default=0.0)
     right = f"0 to {size(round(top))}" if known else ""
@@ -313,7 +328,8 @@ def _named(proc: Proc) -> str:
 
 def _family(detail: Detail, width: int) -> list[Line]:
     lines = _section("family", width)
-    chain = " ‹ ".join(map(_named, detail.parents)) or "?"
+    outside = "the kernel, or from outside of what is seen here"
+    chain = " ‹ ".join(map(_named, detail.parents)) or (outside if not detail.proc.ppid else "?")
     lines += [[("  ", ""), (row, "")] for row in wrap(f"started by {chain}", width - 2)]
     below = "nothing runs below it"
     if detail.below:
