@@ -150,7 +150,7 @@ class Snapshot:
     """Everything of one tick. Compared by identity: equal contents are not asked for."""
 
     __slots__ = (
-        "boot", "count", "delay_s", "doomed", "mono", "pools", "procs", "quota", "time", "took_s",
+        "boot", "count", "delay_s", "doomed", "log", "mono", "pools", "procs", "quota", "time", "took_s",
         "trend", "weights",
     )  # fmt: skip
 
@@ -178,5 +178,6 @@ class Snapshot:
         self.doomed = doomed  # None in a first look, and where there is no Linux procfs
         self.weights = weights or {}  # of those in the level that binds
         self.trend: Trend | None = None  # None in a first look
+        self.log = ""  # what is read of the kernel log, in words
         self.pools = pools  # rows for memory that belongs to no process
         self.boot = boot  # seconds since the epoch when the clock of `Proc.start` was 0

@@ -126,24 +126,25 @@ def event_line(event: OomEvent, width: int) -> Line:
     return line + _place(event, width - width_of(line) - 1)
 
 
-def watched(quota: Quota) -> str:
-    """Say what is watched for OOM kills."""
+def watched(quota: Quota, log: str = "") -> str:
+    """Say what is watched for OOM kills; `log`: what of the kernel log, in words."""
     groups = len(quota.levels)
     file = {1: "memory.oom_control", 2: "memory.events"}.get(quota.version or 0, "")
     host = "/proc/vmstat" if quota.host_oom_kill is not None else ""
     levels = f"{file} of {groups} level{'s' if groups != 1 else ''}" if file and groups else ""
-    what = " and ".join(w for w in (levels, host) if w)
-    return f"Watching {what}." if what else "No OOM counter is visible from here."
+    *most, last = [w for w in (levels, host, log) if w] or [""]
+    what = f"{', '.join(most)} and {last}" if most else last
+    return f"Watching {what}." if levels or host else "No OOM counter is visible from here."
 
 
-def _quiet(events: Sequence[OomEvent], quota: Quota) -> list[str]:
+def _quiet(events: Sequence[OomEvent], quota: Quota, log: str = "") -> list[str]:
     """Say so where no OOM kill of ours happened while memtui ran."""
     since = [e for e in events if e.kind == "oom" and not e.before_start and not e.recorded]
     if any(e.ours for e in since):
         return []
     if since:
         return ["No OOM kill since memtui started that concerns us."]
-    return ["No OOM kill since memtui started.", watched(quota)]
+    return ["No OOM kill since memtui started.", watched(quota, log)]
 
 
 def event_at(events: Sequence[OomEvent], quota: Quota, y: int) -> OomEvent | None:
@@ -153,12 +154,20 @@ def event_at(events: Sequence[OomEvent], quota: Quota, y: int) -> OomEvent | Non
 
 
 def events_panel(
-    events: Sequence[OomEvent], quota: Quota, kills: int, width: int, height: int
+    events: Sequence[OomEvent],
+    quota: Quota,
+    kills: int,
+    width: int,
+    height: int,
+    log: str = "",
 ) -> list[Line]:
-    """Return the panel: newest first, or a sentence where nothing of ours was killed."""
+    """Return the panel: newest first, or a sentence where nothing of ours was killed.
+
+    `log`: what is read of the kernel log, in words.
+    """
     count: Line = [(f" {kills}", "crit")] if kills else []
     lines = [rule([("OOM events", "bold"), *count], width, [("o", "accent"), (" all", "muted")])]
-    lines += [[(" " + elide(text, width - 2), "muted")] for text in _quiet(events, quota)]
+    lines += [[(" " + elide(text, width - 2), "muted")] for text in _quiet(events, quota, log)]
     lines += [event_line(e, width) for e in events[:height]]
     return lines[:height]
 

@@ -7,6 +7,7 @@ ask: a journalctl that follows it all the time would live on the quota that memt
 from __future__ import annotations
 
 import select
+import shutil
 import time as clock
 from collections.abc import Callable, Sequence
 
@@ -62,10 +63,21 @@ class OomLogs:
         self._heard = heard
         self._followed: KernelLog | None = None
         self._asked: KernelLog | None = None
-        self._answered = True  # there may be a journal to ask
+        self._why: NoLog | None = None  # it cannot be followed
+        self._answered = shutil.which("journalctl") is not None
         self._last_asked = 0.0
         self._kills: dict[tuple[str, int], Logged] = {}
         self._killers: list[OtherKiller] = []
+
+    @property
+    def words(self) -> str:
+        """What is read of the kernel log, to follow `Watching ...`; "" before it was tried."""
+        if self._followed is not None:
+            return self._followed.name
+        if self._why is None:
+            return ""
+        asked = "the journal after a kill" if self._answered else "no kernel log"
+        return f"{asked} ({self._why.why})"
 
     @property
     def immediate(self) -> bool:
@@ -75,9 +87,11 @@ class OomLogs:
     def open(self) -> None:
         """Begin to follow the kernel log, where that is allowed."""
         log = follow_kmsg()
-        if not isinstance(log, NoLog):
-            self._followed = log
-            self._waker.watch(log.fileno(), select.POLLIN, lambda _: self._read(log))
+        if isinstance(log, NoLog):
+            self._why = log
+            return
+        self._followed = log
+        self._waker.watch(log.fileno(), select.POLLIN, lambda _: self._read(log))
 
     def ask(self, since: float) -> bool:
         """Ask the journal for records of kills since then (seconds since the epoch).

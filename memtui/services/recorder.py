@@ -192,6 +192,7 @@ class Recorder:
     def take(self, snapshot: Snapshot) -> list[OomEvent]:
         """Remember a sample; return the events that are new or known better."""
         self._last_look = snapshot.mono
+        snapshot.log = self._logs.words
         total = snapshot.doomed.total if snapshot.doomed else None
         badness = {}
         for proc in snapshot.procs:

@@ -173,7 +173,8 @@ class OomScreen(Screen[None]):
             page = postmortem(event, max(20, width - 2))
             more: Line = [("Enter", "accent"), (" all of it", "muted")]
             return [rule([("post-mortem", "bold")], width, more), *([(" ", ""), *x] for x in page)]
-        words = ["No OOM kill is known.", watched(self._state.snapshot.quota)]
+        now = self._state.snapshot
+        words = ["No OOM kill is known.", watched(now.quota, now.log)]
         lines: list[Line] = [[]]
         for text, role in zip(words, ("bold", "muted"), strict=True):
             lines += [[(" " + row, role)] for row in wrap(text, max(8, width - 2))]
