@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from memtui.kernel.cgroup import at_or_below
-from memtui.model.filter import ALL, Filter
+from memtui.model.filter import ALL, Filter, parse_filter
 from memtui.model.query import Order, sort
 from memtui.model.snapshot import Identity, Proc
 from memtui.model.tree import Twig, grow, parents_of
@@ -75,6 +75,18 @@ def arrange(procs: Sequence[Proc], listing: Listing, context: Context) -> Arrang
     parents = parents_of(procs)
     grown = grow(rows, parents, listing.folded)
     return Arranged(grown.rows, grown.twigs, kept, parents)
+
+
+def listed(
+    procs: Sequence[Proc], order: Order, tree: bool, kernel: bool, wanted: str, context: Context
+) -> tuple[list[Proc], list[Twig] | None, list[Proc]]:
+    """Return rows, how they stand in the tree, and who they are, for the first frame.
+
+    Raises FilterError.
+    """
+    narrowing = Narrowing(parse_filter(wanted), kernel=kernel)
+    done = arrange(procs, Listing(order, tree, narrowing=narrowing), context)
+    return done.rows, done.twigs, done.procs
 
 
 def _with_tasks(procs: Sequence[Proc], tasks: Mapping[int, Sequence[Proc]]) -> list[Proc]:

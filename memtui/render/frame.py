@@ -6,23 +6,30 @@ is imported, so that the one replaces the other without a jump.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from memtui.model import fields
 from memtui.model.fields import DEFAULT, chosen
 from memtui.model.query import Order, sort
+from memtui.model.scopes import ALL, scopes
 from memtui.model.snapshot import Snapshot
+from memtui.model.tree import LONE
 from memtui.render.quota import limit_words, quota_lines
 from memtui.render.rows import View, header, row, solve
 from memtui.render.spans import Line, fitted, rule, spread, width_of
+from memtui.render.tabs import scopes_line
 from memtui.render.totals import totals_line
-from memtui.text import cells, elide
+from memtui.text import cells, elide, safe
 
 MIN_WIDTH, MIN_HEIGHT = 40, 10
 _ROOMY, _SHORT = 30, 14  # lines from which totals are shown, and can be
 KEYS = (
     ("F1", "Help", "help"),
     ("F2", "Cols", "columns"),
+    ("F3", "Search", "search"),
+    ("F4", "Filter", "filter"),
+    ("F5", "Tree", "tree"),
     ("F6", "Sort", "sort_menu"),
     ("F9", "Kill", "kill"),
     ("r", "Run", "run"),
@@ -55,6 +62,7 @@ class Geometry(NamedTuple):
 
     title: int
     quota: int
+    scopes: int  # the line that names the scopes, and what narrows the table
     table: int  # with its header line
     bottom: int  # OOM events and graph
     keys: int
@@ -67,8 +75,9 @@ def geometry(width: int, height: int) -> Geometry:
     quota = 5 if height >= 30 else 3 if height >= 16 else 2 if height >= 12 else 1
     bottom = 7 if height >= 30 else 4 if height >= 20 else 0
     right = 0 if width < 72 else min(62, width * 2 // 5)
-    table = height - 1 - quota - bottom - 1
-    return Geometry(1, quota, table, bottom, 1, width - right, right)
+    scopes = 1 if height >= 20 else 0
+    table = height - 1 - quota - scopes - bottom - 1
+    return Geometry(1, quota, scopes, table, bottom, 1, width - right, right)
 
 
 def kills_words(kills: int, earlier: int) -> Line:
@@ -80,16 +89,26 @@ def kills_words(kills: int, earlier: int) -> Line:
     return [("no OOM kill ", "muted")]
 
 
-def title_line(snapshot: Snapshot, kills: int, earlier: int, width: int) -> Line:
-    """Return the top line: what limits, how many processes, how many OOM kills."""
+def title_line(
+    snapshot: Snapshot, kills: int, earlier: int, width: int, words: Sequence[str] = ()
+) -> Line:
+    """Return the top line: what limits, how many processes, how many OOM kills.
+
+    `words` say what narrows the table where the line of scopes has no room to.
+    """
     right = kills_words(kills, earlier)
     noun = "process" if snapshot.count == 1 else "processes"
     middle = f"{snapshot.count} {noun}  ·  every {snapshot.delay_s:g} s"
+    middle, role = (safe("  ·  ".join(words)), "warn") if words else (middle, "muted")
     room = width - width_of(right) - len(" memtui  ") - 2
-    words = limit_words(snapshot.quota, max(12, room - len(middle) - 5))
-    line: Line = [(" memtui  ", "accent"), (elide(words, max(4, room)), "")]
-    if cells(words) + len(middle) + 5 <= room:
-        line += [("  ·  ", "muted"), (middle, "muted")]
+    words_of_limit = limit_words(snapshot.quota, max(12, room - cells(middle) - 5))
+    line: Line = [(" memtui  ", "accent")]
+    if cells(words_of_limit) + cells(middle) + 5 <= room:
+        line += [(words_of_limit, ""), ("  ·  ", "muted"), (middle, role)]
+    else:
+        line.append(
+            (elide(middle if words else words_of_limit, max(4, room)), role if words else "")
+        )
     return spread(line, right, width)
 
 
@@ -137,27 +156,69 @@ def first_frame(
     order: Order,
     uid: int | None,
     shown: Shown = Shown(),  # noqa: B008 - immutable
+    wanted: str = "",
 ) -> list[Line]:
-    """Return every line of the screen before the TUI stands."""
+    """Return every line of the screen before the TUI stands. `wanted` is a filter that is one."""
     g = geometry(width, height)
-    columns = solve(width - 1, chosen(shown.columns))
-    totals = shown.has_totals(height)
-    room = g.table - 1 - totals
     limit = snapshot.quota.binding.bytes if snapshot.quota.binding else None
-    view = View(limit, uid, host=snapshot.quota.host.total, boot=snapshot.boot)
-    lines = [fitted(title_line(snapshot, 0, 0, width), width)]
+    view = View(
+        limit,
+        uid,
+        host=snapshot.quota.host.total,
+        boot=snapshot.boot,
+        now=int(snapshot.time) if wanted or "age" in shown.columns else None,
+        paths=shown.paths,
+        unit=shown.unit,
+    )
+    table, words = _first_rows(snapshot, width, height, order, view, shown, wanted)
+    lines = [fitted(title_line(snapshot, 0, 0, width, () if g.scopes else words), width)]
     box = quota_lines(snapshot.quota, width, g.quota, snapshot.trend)
     lines += [fitted(line, width) for line in box]
-    lines.append(fitted(header(columns, order), width, "head"))
-    rows = sort(snapshot.procs, order)[:room]
-    lines += [fitted(row(p, columns, view), width) for p in rows]
-    lines += [fitted([], width)] * (room - len(rows))
-    if totals:
-        line = totals_line(snapshot.procs, columns, snapshot.count)
-        lines.append(fitted(line, width, "head"))
+    if g.scopes:
+        there = scopes(snapshot.procs, snapshot.quota)
+        lines.append(fitted(scopes_line(there, ALL, words, width), width))
+    lines += table
     if g.bottom:
         top = rule([("OOM events", "bold")], g.left)
         if g.right:
             top += rule(graph_title(), g.right, None, "┬")
         lines += [top, *[fitted([], width)] * (g.bottom - 1)]
     return [*lines, keys_line(width)]
+
+
+def _first_rows(
+    snapshot: Snapshot,
+    width: int,
+    height: int,
+    order: Order,
+    view: View,
+    shown: Shown,
+    wanted: str,
+) -> tuple[list[Line], list[str]]:
+    """The table of the first frame, and what narrows it in words."""
+    columns = solve(width - 1, chosen(shown.columns), shown.unit, shown.tree)
+    totals = shown.has_totals(height)
+    room = geometry(width, height).table - 1 - totals
+    procs, twigs, words = snapshot.procs, None, []
+    if wanted or shown.tree or not shown.kernel:  # else its import would cost time
+        from memtui.model.listing import listed
+
+        rows, twigs, procs = listed(snapshot.procs, order, shown.tree, shown.kernel, wanted, view)
+        if wanted:
+            words = narrow_words(wanted, len(procs), snapshot.count)
+    else:
+        rows = sort(procs, order)
+    lines = [fitted(header(columns, order), width, "head")]
+    for i, proc in enumerate(rows[:room]):
+        lines.append(fitted(row(proc, columns, view, "", twigs[i] if twigs else LONE), width))
+    lines += [fitted([], width)] * (room - len(rows))
+    if totals:
+        whole = len(snapshot.procs) >= snapshot.count
+        count = len(procs) if whole else snapshot.count
+        lines.append(fitted(totals_line(procs, columns, count, shown.unit), width, "head"))
+    return lines, words
+
+
+def narrow_words(wanted: str, matched: int, count: int) -> list[str]:
+    """Return what a filter is, and how many it lets through."""
+    return [f"filter {elide(wanted, 40)}", f"{matched} of {count}"]

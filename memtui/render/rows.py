@@ -15,7 +15,7 @@ from memtui.render.tree import lead
 from memtui.text import cells, clip_left, elide, fit, show
 from memtui.units import size_in, size_short
 
-MIN_COMMAND = 18
+MIN_COMMAND, MIN_TREE = 18, 34  # cells that a command, and one in a tree, has at least
 DOOMED = "†"
 """Stands before the command of whom the OOM killer would take now."""
 SIZES = frozenset(
@@ -52,9 +52,10 @@ class View(NamedTuple):
 
 
 def solve(
-    width: int, fields: tuple[Field, ...] | None = None, unit: str = ""
+    width: int, fields: tuple[Field, ...] | None = None, unit: str = "", tree: bool = False
 ) -> tuple[Column, ...]:
     """Return the columns that fit `width` cells; the least important are dropped first."""
+    least = min(MIN_TREE, width // 2) if tree else MIN_COMMAND
     kept = list(fields or chosen())
     if unit:
         kept = [f._replace(width=_SCALED[unit]) if f.key in SIZES else f for f in kept]
@@ -62,7 +63,7 @@ def solve(
     def left() -> int:
         return width - sum(f.width + 1 for f in kept if f.width)
 
-    while len(kept) > 2 and left() < MIN_COMMAND:
+    while len(kept) > 2 and left() < least:
         kept.remove(min((f for f in kept if f.width), key=lambda f: f.keep))
     columns, x = [], 0
     for f in kept:

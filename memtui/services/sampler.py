@@ -376,9 +376,9 @@ class Sampler:
         if tell or self._untold:
             snapshot.quota = snapshot.quota._replace(recent_peak=self._spike or None)
             self._spike = 0
+            self.latest = snapshot
             for work in self._also:
                 work()
-            self.latest = snapshot
             if self._listener is not None:
                 events, self._untold = self._untold, []
                 self._listener(snapshot, events)

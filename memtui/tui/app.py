@@ -16,13 +16,17 @@ from rich.text import Text
 from textual.app import App
 from textual.binding import Binding, BindingType
 
+from memtui.model.filter import ALL, Filter
+from memtui.model.listing import Narrowing
 from memtui.model.query import Order
 from memtui.model.snapshot import Snapshot
 from memtui.model.victims import OomEvent
 from memtui.services.actions import Actions
+from memtui.services.cgroups import Cgroups
 from memtui.services.jobs import Jobs
 from memtui.services.sampler import Sampler
 from memtui.services.settings import Settings, changed, save
+from memtui.services.threads import Threads
 from memtui.services.toml import Value
 from memtui.text import safe
 from memtui.tui.alarms import Alarms
@@ -56,16 +60,18 @@ class MemtuiApp(App[int]):
         painted: bool = False,
         kept: Settings | None = None,
         file: str = "",
+        wanted: Filter = ALL,
     ) -> None:
         """`painted` says that a first frame stands on the alternate screen already.
 
         `kept` are the settings that were read from `file`; without a file nothing is saved.
+        `wanted` is the filter that holds at the beginning.
         """
         super().__init__(driver_class=SeamlessDriver if painted else None)
         for own in THEMES:
             self.register_theme(own)
-        wanted = theme or os.environ.get("TEXTUAL_THEME", "")
-        self.theme = wanted if wanted in self.available_themes else "memtui-dark"
+        name = theme or os.environ.get("TEXTUAL_THEME", "")
+        self.theme = name if name in self.available_themes else "memtui-dark"
         why = "looking at another machine's files: nothing was sent" if sampler.roots.root else None
         self.actions = Actions(readonly, why) if why else Actions(readonly)
         self.actions.killed = sampler.expected
@@ -75,10 +81,14 @@ class MemtuiApp(App[int]):
         self.state = State(first, os.geteuid() if sampler.roots.live else None)
         jobs = Jobs()
         sampler.also(jobs.poll)
+        self.threads, self.cgroups = Threads(sampler.roots), Cgroups(sampler.roots)
+        sampler.also(self._look_aside)
         self.kept = kept or Settings()
         self._alarms = Alarms(self, self.kept.alerts)
         self._file = file
-        self._main = MainScreen(self.state, order or self.kept.order, jobs, self.kept.shown)
+        self._main = MainScreen(
+            self.state, order or self.kept.order, jobs, self.kept.shown, Narrowing(wanted)
+        )
 
     def get_default_screen(self) -> MainScreen:
         """Return the main screen."""
@@ -129,6 +139,12 @@ class MemtuiApp(App[int]):
         if events:
             self.post_message(OomSeen(events))
         self.post_message(SnapshotReady(snapshot))
+
+    def _look_aside(self) -> None:
+        """Read what is read only while it is shown; called in the sampler's thread."""
+        if self.sampler.latest is not None:
+            self.threads.look(self.sampler.latest.procs)
+        self.cgroups.look()
 
     def on_oom_seen(self, message: OomSeen) -> None:
         """Remember kills; the snapshot that follows draws them."""

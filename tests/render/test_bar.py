@@ -181,7 +181,7 @@ def test_the_parts_of_the_screen_add_up() -> None:
     for width in range(40, 220, 7):
         for height in range(10, 80):
             g = geometry(width, height)
-            assert g.title + g.quota + g.table + g.bottom + g.keys == height
+            assert g.title + g.quota + g.scopes + g.table + g.bottom + g.keys == height
             assert g.left + g.right == width
             assert g.table >= 3
 

@@ -33,16 +33,25 @@ PAGES = [
 ]
 SPELLED = {
     "question_mark": "?", "comma": ",", "full_stop": ".", "up": "↑", "down": "↓", "left": "←",
-    "right": "→", "pageup": "PgUp", "pagedown": "PgDn", "ctrl+p": "Ctrl-P", "ctrl+n": "Ctrl-N",
-    "ctrl+l": "Ctrl-L", "home": "Home", "end": "End", "space": "Space",
+    "right": "→", "pageup": "PgUp", "pagedown": "PgDn", "home": "Home", "end": "End",
+    "space": "Space", "slash": "/", "backslash": "\\", "plus": "+", "minus": "-",
+    "equals_sign": "=", "asterisk": "*", "ampersand": "&", "circumflex_accent": "^",
+    "dollar_sign": "$", "number_sign": "#", "underscore": "_", "exclamation_mark": "!",
+    "left_square_bracket": "[", "right_square_bracket": "]", "left_curly_bracket": "{",
+    "right_curly_bracket": "}", "tab": "Tab", "backspace": "Backspace", "escape": "Esc",
+    "enter": "Enter", "f15": "Shift-F3", "f18": "Shift-F6", "f19": "Shift-F7", "f20": "Shift-F8",
 }  # fmt: skip
 
 
 def spelled(key: str) -> str:
     """A key as keyboards write it."""
-    if re.fullmatch(r"f\d+", key):
+    modifier, plus, letter = key.partition("+")
+    if plus:
+        letter = spelled(letter)
+        return f"{modifier.capitalize()}-{letter.upper() if modifier == 'ctrl' else letter}"
+    if key not in SPELLED and re.fullmatch(r"f\d+", key):
         return key.upper()
-    return SPELLED.get(key, key.replace("alt+", "Alt-"))
+    return SPELLED.get(key, key)
 
 
 @pytest.mark.parametrize(("key", "words"), PAGES)
@@ -62,7 +71,7 @@ def test_other_keys_leave_a_page_without_ending_memtui(term: Terminal, key: str)
 
 
 def test_help_lists_every_key_and_what_it_does() -> None:
-    with start(rows=100) as term:
+    with start(rows=140) as term:
         term.send("F1")
         lines = term.wait_for("Columns")
         bindings = [b for b in MainScreen.BINDINGS if isinstance(b, Binding)]

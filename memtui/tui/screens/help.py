@@ -11,6 +11,7 @@ from memtui.model.badness import describe
 from memtui.model.fields import FIELDS
 from memtui.render.rows import DOOMED
 from memtui.render.spans import Line
+from memtui.tui.keys import NAMES
 from memtui.tui.screens.pages import Page
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ _NAMES = {
     "home": "Home",
     "end": "End",
     "space": "Space",
-}
+} | NAMES
 _MOUSE = (
     ("click a row", "put the cursor on it; a click never sends a signal"),
     ("click a header", "sort by that column; again: the other way round"),
@@ -55,8 +56,10 @@ def key_name(key: str) -> str:
     """Return a key as keyboards and other tools write it."""
     if key in _NAMES:
         return _NAMES[key]
-    if key.startswith(("ctrl+", "alt+")):
+    if key.startswith(("ctrl+", "alt+", "shift+")):
         modifier, letter = key.split("+", 1)
+        if letter in _NAMES:
+            return f"{modifier.capitalize()}-{_NAMES[letter]}"
         return f"{modifier.capitalize()}-{letter.upper() if modifier == 'ctrl' else letter}"
     return key.upper() if key[:1] == "f" and key[1:].isdigit() else key
 

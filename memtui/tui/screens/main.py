@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar, cast
 
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.geometry import Size
-from textual.screen import Screen
 from textual.widgets import Static
 
+from memtui.model.listing import Narrowing
 from memtui.model.pools import mount_point, why_not
 from memtui.model.query import Order
+from memtui.model.scopes import CGROUPS, SUMMED
 from memtui.model.victims import OomEvent
 from memtui.render.events import event_at, events_panel, graph_panel
 from memtui.render.frame import (
@@ -30,15 +31,15 @@ from memtui.render.frame import (
 )
 from memtui.render.quota import quota_lines
 from memtui.render.spans import Line
+from memtui.render.tabs import scope_at, scopes_line
 from memtui.services.jobs import Jobs
 from memtui.text import elide
 from memtui.tui.acting import Acting
+from memtui.tui.finding import Finding
+from memtui.tui.keys import MAIN
 from memtui.tui.state import State
 from memtui.tui.widgets.lines import Lines
 from memtui.tui.widgets.table import ProcessTable
-
-if TYPE_CHECKING:
-    from memtui.tui.app import MemtuiApp
 
 _SAID_S = 8.0  # seconds that a message stands in place of the key bar
 
@@ -69,71 +70,54 @@ class EventsPanel(Lines):
             screen.open_event(found)
 
 
-class MainScreen(Screen[None]):
+class ScopeLine(Lines):
+    """The scopes; a click on one shows it."""
+
+    def on_click(self, event: events.Click) -> None:
+        """Show the scope clicked."""
+        screen = cast("MainScreen", self.screen)
+        words = screen.words()
+        if scope := scope_at(event.x, screen.there, screen.scope, words, self.size.width):
+            screen.go_scope(scope)
+
+
+class MainScreen(Finding):
     """Everything at one look. Draws the state; computes nothing itself."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("M", "sort('rss')", "by memory", id="sort.memory"),
-        Binding("P", "sort('cpu')", "by CPU", id="sort.cpu"),
-        Binding("T", "sort('time')", "by time", id="sort.time"),
-        Binding("N", "sort('pid')", "by PID", id="sort.pid"),
-        Binding("I,R", "invert", "invert the order", id="sort.invert"),
-        Binding(
-            "f6,<,>,comma,full_stop", "sort_menu", "choose the column to sort by", id="sort.menu"
-        ),
-        Binding("up,ctrl+p,alt+k", "move(-1)", "one process up", id="move.up"),
-        Binding("down,ctrl+n,alt+j", "move(1)", "one process down", id="move.down"),
-        Binding("pageup", "page(-1)", "one page up", id="move.page_up"),
-        Binding("pagedown", "page(1)", "one page down", id="move.page_down"),
-        Binding("home", "first", "first process", id="move.first"),
-        Binding("end", "last", "last process", id="move.last"),
-        Binding("left,alt+h", "pan(-8)", "command line to the left", id="move.left"),
-        Binding("right,alt+l", "pan(8)", "command line to the right", id="move.right"),
-        Binding("space", "tag", "tag the process, move down, refresh at once", id="tag"),
-        Binding("U", "untag", "untag all", id="untag"),
-        Binding("k,f9", "kill", "send a signal to the process, or to all tagged", id="kill"),
-        Binding("r", "run", "run a command under a memory limit", id="run"),
-        Binding("j", "toggle_job", "output of the command that runs / graph", id="job"),
-        Binding("g", "charts", "charts", id="charts"),
-        Binding("o", "oom", "all OOM events, and the post-mortem of each", id="oom"),
-        Binding("i", "limits", "every limit, and the file that says so", id="limits"),
-        Binding("f2,C,S", "columns", "choose the columns", id="columns"),
-        Binding("m", "toggle_pools", "memory of no process: show / hide", id="pools"),
-        Binding("B", "toggle_totals", "bottom line with totals: show / hide", id="totals"),
-        Binding("enter", "open", "what is in a tmpfs", id="open"),
-        Binding("f1,h,question_mark", "help", "help", id="help"),
-        Binding("ctrl+l", "redraw", "draw the screen anew", id="redraw"),
-        Binding("q,f10", "app.quit", "quit", id="quit"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = MAIN
 
-    def __init__(self, state: State, order: Order, jobs: Jobs, shown: Shown | None = None) -> None:
-        super().__init__()
-        self.state = state
-        self.table = ProcessTable(state.snapshot.procs, order, state.view, shown)
-        self.table.count = state.snapshot.count
+    def __init__(
+        self,
+        state: State,
+        order: Order,
+        jobs: Jobs,
+        shown: Shown | None = None,
+        narrowing: Narrowing = Narrowing(),  # noqa: B008 - immutable
+    ) -> None:
+        super().__init__(state, order, shown, narrowing)
         self.acting = Acting(self, jobs)
         self._title = Lines(self._title_lines, id="title")
         self._quota = Lines(self._quota_lines, id="quota")
+        self._scopes = ScopeLine(self._scope_lines, id="scopes")
         self._events = EventsPanel(self._event_lines, id="events")
         self._graph = Lines(self._graph_lines, id="graph")
         self._keys = KeyBar(self._key_lines, id="keys")
         self._small = Static("", id="small")
         self._said: tuple[str, str, float] | None = None
-
-    @property
-    def memtui(self) -> MemtuiApp:
-        """The app, by its own type."""
-        return cast("MemtuiApp", self.app)
+        self._digit = ""
 
     def compose(self) -> ComposeResult:
         """Lay out the parts; their heights follow the terminal's size."""
         yield self._title
         yield self._quota
+        yield self._scopes
         yield self.table
+        yield self.groups
         with Horizontal(id="bottom"):
             yield self._events
             yield self._graph
         yield self._keys
+        yield self.prompt
         yield self._small
 
     def on_mount(self) -> None:
@@ -154,6 +138,7 @@ class MainScreen(Screen[None]):
             return
         g = geometry(width, height)
         self._quota.styles.height = g.quota
+        self._scopes.styles.height = g.scopes
         self.query_one("#bottom").styles.height = g.bottom
         self._events.styles.width = g.left
         self._graph.styles.width = g.right
@@ -169,25 +154,34 @@ class MainScreen(Screen[None]):
         if self.app.screen is self and self.is_mounted:
             with self.app.batch_update():
                 self.table.jobs = self.acting.job_pids()
-                snapshot = self.state.snapshot
-                self.table.count = snapshot.count
-                self.table.set_procs(snapshot.procs, self.state.view, snapshot.pools)
-                self.memtui.sampler.want(self.table.needs, self.table.in_view)
-                for part in (self._title, self._quota, self._events, self._graph, self._keys):
+                self.show_rows()
+                self._quota.draw()
+                if not self.paused:
+                    self._graph.draw()
+                for part in (self._title, self._scopes, self._events, self._keys):
                     part.draw()
         self.acting.check()
 
     def _title_lines(self, width: int, _: int) -> list[Line]:
         state = self.state
-        return [title_line(state.snapshot, state.kills, state.earlier_kills, width)]
+        words = [] if geometry(*self.app.size).scopes else self.words()
+        return [title_line(self.snapshot, state.kills, state.earlier_kills, width, words)]
+
+    def _scope_lines(self, width: int, _: int) -> list[Line]:
+        return [scopes_line(self.there, self.scope, self.words(), width)]
+
+    def show_words(self) -> None:
+        """Draw what names the scope and what narrows it."""
+        self._scopes.draw()
+        self._title.draw()
 
     def _quota_lines(self, width: int, height: int) -> list[Line]:
-        snapshot = self.state.snapshot
+        snapshot = self.snapshot
         return quota_lines(snapshot.quota, width, height, snapshot.trend)
 
     def _event_lines(self, width: int, height: int) -> list[Line]:
-        state, now = self.state, self.state.snapshot
-        return events_panel(state.events, now.quota, state.kills, width, height, now.log)
+        state = self.state
+        return events_panel(state.events, state.snapshot.quota, state.kills, width, height)
 
     def _graph_lines(self, width: int, height: int) -> list[Line]:
         panel = self.acting.job_panel(width, height)
@@ -217,9 +211,17 @@ class MainScreen(Screen[None]):
             self._keys.draw()
         return said is not None
 
-    def on_key(self) -> None:
-        """Let the key bar come back."""
+    def on_key(self, event: events.Key) -> None:
+        """Let the key bar come back; note which digit was pressed."""
         self.hush()
+        if event.character and event.character in "0123456789":
+            self._digit = event.character
+        else:
+            self.forget_pid()
+
+    def action_digit(self) -> None:
+        """Go to a PID, digit by digit."""
+        self.type_digit(self._digit)
 
     def close(self) -> None:
         """End what this screen started: commands run under a limit."""
@@ -229,11 +231,16 @@ class MainScreen(Screen[None]):
 
     def action_sort(self, key: str) -> None:
         """Sort by a column, in its natural direction."""
+        if self.scope in SUMMED:
+            keys = {"rss": "usage" if self.scope == CGROUPS else "rss", "pid": "name"}
+            if not self.groups.sort_by(keys.get(key, key)):
+                self.say("there is no such column here")
+            return
         self._sort(Order(key))
 
     def _sort(self, order: Order) -> None:
         self.table.set_order(order)
-        self.memtui.sampler.want(self.table.needs, self.table.in_view)
+        self.want()
 
     def on_process_table_header_clicked(self, message: ProcessTable.HeaderClicked) -> None:
         """Sort by the header clicked; again inverts."""
@@ -241,11 +248,17 @@ class MainScreen(Screen[None]):
 
     def action_invert(self) -> None:
         """Turn the order round."""
+        if self.scope in SUMMED:
+            self.groups.invert()
+            return
         order = self.table.order
         self.table.set_order(order._replace(inverted=not order.inverted))
 
     def action_sort_menu(self) -> None:
-        """Choose the column from a list."""
+        """Choose the column from a list; of sums, sort by the next one."""
+        if self.scope in SUMMED:
+            self.say(f"sorted by {self.groups.sort_next()}")
+            return
         from memtui.tui.screens.sort import SortMenu
 
         def chosen(key: str | None) -> None:
@@ -260,7 +273,7 @@ class MainScreen(Screen[None]):
 
         def chosen(keys: tuple[str, ...] | None) -> None:
             if keys is not None:
-                self._show(self.table.shown._replace(columns=keys))
+                self.show_as(self.table.shown._replace(columns=keys))
                 why = self.memtui.keep_shown()
                 self.say(why or "columns saved", "crit" if why else "accent")
 
@@ -270,27 +283,27 @@ class MainScreen(Screen[None]):
         """Choose the columns: a header was clicked with the right button."""
         self.action_columns()
 
-    def _show(self, shown: Shown) -> None:
-        self.table.set_shown(shown)
-        self.memtui.sampler.want(self.table.needs, self.table.in_view)
-
     def action_toggle_pools(self) -> None:
         """Show or hide the rows for memory that belongs to no process."""
         shown = self.table.shown
-        self._show(shown._replace(pools=not shown.pools))
+        self.show_as(shown._replace(pools=not shown.pools))
         self.say(f"memory of no process is {'hidden' if shown.pools else 'shown'}")
 
     def action_toggle_totals(self) -> None:
         """Show or hide the line of totals."""
         shown, height = self.table.shown, self.app.size.height
-        self._show(shown._replace(totals=not shown.has_totals(height)))
+        self.show_as(shown._replace(totals=not shown.has_totals(height)))
         if not shown.has_totals(height) and not self.table.shown.has_totals(height):
             self.say("there is no room for totals: the screen is too low", "warn")
 
     def action_open(self) -> None:
-        """Show what is in the tmpfs under the cursor."""
+        """Show what is below a row: the processes of a sum, the files of a tmpfs."""
+        if self.scope in SUMMED:
+            self.open_group()
+            return
         pool = self.table.pool
         if pool is None:
+            self.memtui.sampler.refresh()
             return
         point = mount_point(pool)
         if point is None:
@@ -302,35 +315,55 @@ class MainScreen(Screen[None]):
 
     def action_move(self, rows: int) -> None:
         """Move the cursor."""
-        self.table.move(rows)
+        self.rows_shown.move(rows)
 
     def action_page(self, pages: int) -> None:
         """Move the cursor by pages."""
-        self.table.move(pages * self.table.page)
+        self.rows_shown.move(pages * self.rows_shown.page)
 
     def action_first(self) -> None:
         """Go to the first process."""
-        self.table.move_to(0)
+        self.rows_shown.move_to(0)
 
     def action_last(self) -> None:
         """Go to the last process."""
-        self.table.move_to(len(self.table.rows))
+        self.rows_shown.move_to(self.rows_shown.length)
 
     def action_pan(self, cells: int) -> None:
         """Scroll the command lines sideways."""
         self.table.pan(cells)
 
+    def action_pan_to_end(self) -> None:
+        """Scroll so that the end of the longest command line in view is seen."""
+        self.table.pan_to_end()
+
+    def action_roll(self, rows: int) -> None:
+        """Scroll; the cursor stays on its process."""
+        self.rows_shown.roll(rows)
+
     def action_tag(self) -> None:
         """Tag the process, move down, and sample at once."""
+        if self.no_process():
+            return
+        if self.table.thread is not None:
+            self.say("not tagged: it is a thread, signals go to processes", "warn")
         if self.table.pool is not None:
             self.say(f"not tagged: {why_not(self.table.pool)}", "warn")
         self.table.tag()
+        self.show_words()
         self.memtui.sampler.refresh()
+
+    def action_tag_family(self) -> None:
+        """Tag the process and everybody below it."""
+        if not self.no_process() and (number := self.table.tag_family()):
+            self.show_words()
+            self.say(f"tagged with all below it: {number}")
 
     def action_untag(self) -> None:
         """Untag all."""
         self.table.tagged.clear()
         self.table.draw()
+        self.show_words()
 
     def action_redraw(self) -> None:
         """Draw everything anew and sample at once."""
@@ -339,6 +372,11 @@ class MainScreen(Screen[None]):
 
     def action_kill(self) -> None:
         """Open the dialog that sends a signal."""
+        if not self.table.tagged and self.no_process():
+            return
+        if (thread := self.table.thread) is not None and not self.table.tagged:
+            self.say(f"{thread.pid} is a thread of {thread.ppid}: signals go to processes", "warn")
+            return
         if self.table.pool is not None and not self.table.tagged:
             self.say(f"nothing to send a signal to: {why_not(self.table.pool)}", "warn")
             return

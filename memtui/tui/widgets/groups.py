@@ -54,6 +54,10 @@ class GroupTable(Scrolling):
         """The group under the cursor."""
         return self._rows[self.cursor] if self._rows else None
 
+    def name_at(self, index: int) -> str:
+        """Return what names a row."""
+        return self._rows[index].key
+
     def set_groups(self, scope: str, groups: Sequence[Group], limit: int | None) -> None:
         """Show these groups; the cursor stays on its group, or on its row if that is gone."""
         if scope != self.scope:

@@ -69,7 +69,7 @@ class Prompt(Lines, can_focus=True):
         wrong = self._wrong is not None
         told = text if wrong else ""
         right: Line = [] if wrong else [(text, role), ("  ", "label")]
-        if width >= 70:
+        if width >= 70 and not told:
             right.append((f"{self._keys} ", "label"))
         # what is wrong is said right behind the text, which may be cut at its beginning
         room = max(10, width - width_of(label) - width_of(right) - min(cells(told) + 4, width // 2))

@@ -18,6 +18,7 @@ from memtui.render.rows import Column, View, column_at, header, row, solve
 from memtui.render.spans import Line, fitted
 from memtui.render.totals import totals_line
 from memtui.render.tree import lead_width
+from memtui.text import cells
 from memtui.tui.widgets.scrolling import Scrolling
 
 
@@ -273,7 +274,8 @@ class ProcessTable(Scrolling):
 
     def _solve(self, width: int) -> None:
         if not self._columns or sum(self._columns[-1][1:]) != width - 1:
-            self._columns = solve(width - 1, chosen(self.shown.columns), self.shown.unit)
+            shown = self.shown
+            self._columns = solve(width - 1, chosen(shown.columns), shown.unit, shown.tree)
             self._formatted.clear()
 
     def _row(self, proc: Proc, twig: Twig, width: int) -> Line:
@@ -288,12 +290,19 @@ class ProcessTable(Scrolling):
 
     # -- moving
 
-    def pan(self, cells: int) -> None:
+    def pan(self, by: int) -> None:
         """Scroll the command lines sideways."""
-        self.shift = max(0, self.shift + cells)
+        self.shift = max(0, self.shift + by)
         self.view = self.view._replace(shift=self.shift)
         self._formatted.clear()
         self.draw()
+
+    def pan_to_end(self) -> None:
+        """Scroll so that the longest command line in view ends at the right."""
+        if self._columns:
+            shown = self.rows[self.top : self.top + self.page]
+            longest = max((cells(p.command) for p in shown), default=0)
+            self.pan(max(0, longest - self._columns[-1].width) - self.shift)
 
     def tag(self) -> None:
         """Tag or untag the process under the cursor and move down."""
