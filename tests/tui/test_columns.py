@@ -6,13 +6,17 @@ import os
 from pathlib import Path
 
 import pytest
+from textual.pilot import Pilot
 
 from memtui.model.fields import DEFAULT, FIELDS
 from memtui.services.settings import load
+from memtui.tui.screens.columns import ColumnsDialog, FieldList
+from memtui.tui.screens.main import MainScreen
 from tests.support.programs import running
 from tests.support.terminal import Terminal
 from tests.tui.children import named
 from tests.tui.reading import POOL, amount, header, on_main, row_of, spot, start, title_x
+from tests.tui.test_app import show, some
 
 CHOOSER = "Enter save"
 SHM = "/dev/shm"
@@ -135,6 +139,26 @@ def test_the_order_and_what_is_shown_come_back_at_the_next_start() -> None:
     with start(cols=160) as term:
         term.wait_for("CPU%▼")
         assert not any(map(POOL.search, term.lines()))
+
+
+def test_without_a_file_the_choice_holds_for_this_run_only() -> None:
+    async def body(pilot: Pilot[int]) -> None:
+        await pilot.press("f2")
+        dialog = pilot.app.screen
+        assert isinstance(dialog, ColumnsDialog)
+        listed = dialog.query_one(FieldList)
+        listed.highlighted = listed.get_option_index("growth")
+        await pilot.press("f5", "f7", "enter")
+        await pilot.pause()
+        main = pilot.app.screen
+        assert isinstance(main, MainScreen)
+        # F5 added it and went on to the next, which F7 does not move: it is not shown
+        assert main.table.shown.columns == (*DEFAULT[:-1], "growth", "command")
+        await pilot.press("f2", "f9", "escape")
+        assert main.table.shown.columns == (*DEFAULT[:-1], "growth", "command")
+
+    show(body, some(3))
+    assert not config().exists()
 
 
 def total(lines: list[str]) -> str:
