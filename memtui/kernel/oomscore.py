@@ -6,13 +6,14 @@ Documentation/filesystems/proc.rst, admin-guide/sysctl/vm.rst, admin-guide/cgrou
 
 from __future__ import annotations
 
+import os
 from collections import deque
 
 from memtui.kernel import procfs
-from memtui.kernel.errors import KernelError, Malformed
+from memtui.kernel.errors import Denied, Gone, KernelError, Malformed, classify
 from memtui.kernel.files import find_field, parse_number
 from memtui.kernel.oomcount import children
-from memtui.kernel.roots import Roots, read_bytes, read_line, read_optional
+from memtui.kernel.roots import LIVE, Roots, read_bytes, read_line, read_optional
 
 _GROUPS = 64  # walked at most when members are counted
 
@@ -24,6 +25,65 @@ def read_adj(roots: Roots, pid: int) -> int:
         return int(read_line(path))
     except ValueError:
         raise Malformed(path, "not a number") from None
+
+
+class TooLow(Denied):
+    """Below what was last set with CAP_SYS_RESOURCE (usually 0): that takes the capability."""
+
+
+def change_adj(pid: int, start: int, value: int) -> int:
+    """Write the oom_score_adj of the process that began at `start`; return what it reads then.
+
+    It is written through the directory of that very process, so never to another one with its
+    PID. Who owns a process may raise it, and lower it as far as `oom_score_adj_min`, which is
+    told nowhere: the value last set by who had CAP_SYS_RESOURCE (fs/proc/base.c, __set_oom_adj).
+    Raises Gone, TooLow, Denied (another user's, or not dumpable) or another KernelError.
+    """
+    path = procfs.path_of(LIVE, pid, "oom_score_adj")
+    try:
+        held = os.open(f"{LIVE.proc}/{pid}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as e:
+        raise classify(e, path) from e
+    try:
+        _check_start(held, start, path)
+        written = _write_adj(held, value, path)
+        _check_start(held, start, path)
+        return written
+    finally:
+        os.close(held)
+
+
+def _check_start(held: int, start: int, path: str) -> None:
+    try:
+        fd = os.open("stat", os.O_RDONLY | os.O_CLOEXEC, dir_fd=held)
+        try:
+            stat = procfs.parse_stat(os.read(fd, 4096))
+        finally:
+            os.close(fd)
+    except KernelError:
+        raise
+    except OSError as e:
+        raise classify(e, path) from e
+    if stat.start != start:
+        raise Gone(path, "not the process that was shown")
+
+
+def _write_adj(held: int, value: int, path: str) -> int:
+    try:
+        fd = os.open("oom_score_adj", os.O_RDWR | os.O_CLOEXEC, dir_fd=held)
+    except OSError as e:
+        raise classify(e, path) from e
+    try:
+        os.write(fd, str(value).encode())
+        return int(os.pread(fd, 64, 0))
+    except PermissionError as e:
+        raise TooLow(path, e.strerror or str(e)) from e
+    except OSError as e:
+        raise classify(e, path) from e
+    except ValueError:
+        raise Malformed(path, "not a number") from None
+    finally:
+        os.close(fd)
 
 
 def _kib(data: bytes, key: bytes) -> int | None:

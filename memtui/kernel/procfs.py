@@ -97,6 +97,7 @@ class Kin(NamedTuple):
     ppid: int
     session: int
     start: int  # clock ticks since boot
+    threads: int = 1
 
     @property
     def living(self) -> bool:
@@ -108,7 +109,7 @@ def parse_kin(data: bytes) -> Kin | None:
     """Return the kin of one `stat` line; None if it is none."""
     f = _fields(data)
     try:
-        return Kin(f[0], int(f[1]), int(f[3]), int(f[19]))
+        return Kin(f[0], int(f[1]), int(f[3]), int(f[19]), int(f[17]))
     except (IndexError, ValueError):
         return None
 
@@ -175,6 +176,7 @@ class Rollup(NamedTuple):
     uss: int | None  # Private_Clean + Private_Dirty + Private_Hugetlb
     swap: int | None
     pss_anon: int | None = None  # what killing the process gives back; since Linux 5.4
+    anon: int | None = None  # Anonymous: as much as `pss_anon` where nothing of it is shared
 
 
 def parse_rollup(data: bytes) -> Rollup:
@@ -182,7 +184,8 @@ def parse_rollup(data: bytes) -> Rollup:
     table = parse_kb_table(data)
     private = [v for k, v in table.items() if k.startswith("Private_")]
     uss = sum(private) if private else None
-    return Rollup(table.get("Pss"), uss, table.get("Swap"), table.get("Pss_Anon"))
+    anon = table.get("Anonymous")
+    return Rollup(table.get("Pss"), uss, table.get("Swap"), table.get("Pss_Anon"), anon)
 
 
 def path_of(roots: Roots, pid: int | str, name: str) -> str:

@@ -5,9 +5,10 @@ Sources: Documentation/filesystems/proc.rst, proc_pid_task(5). Sizes are bytes.
 
 from __future__ import annotations
 
+import os
 from typing import NamedTuple
 
-from memtui.kernel.procfs import Kin, list_pids, parse_kb_table, path_of, read_kin
+from memtui.kernel.procfs import Kin, list_pids, parse_kb_table, parse_kin, path_of, read_kin
 from memtui.kernel.roots import LIVE, Roots, read_optional
 
 
@@ -36,7 +37,8 @@ def read_sizes(pid: int, roots: Roots = LIVE) -> Sizes | None:
     return None if data is None else parse_sizes(data)
 
 
-def _all_kin(roots: Roots) -> dict[int, Kin]:
+def read_all_kin(roots: Roots = LIVE) -> dict[int, Kin]:
+    """Return whose everybody is, zombies too: about 20 us for each process of the machine."""
     return {int(n): kin for n in list_pids(roots) if (kin := read_kin(n, roots))}
 
 
@@ -45,13 +47,24 @@ def read_family(founders: set[int], session: int | None, roots: Roots = LIVE) ->
 
     One pass over /proc: about 20 us for each process of the machine.
     """
-    table = _all_kin(roots)
+    table = read_all_kin(roots)
     family = {p for p, k in table.items() if p in founders or k.session == session}
     grown = -1
     while grown != len(family):
         grown = len(family)
         family |= {p for p, k in table.items() if k.ppid in family}
     return {p: table[p] for p in family if table[p].living}
+
+
+def is_still(pid: int, roots: Roots = LIVE) -> bool:
+    """Whether no thread of a process can do anything: stopped, traced, or ended."""
+    path = path_of(roots, pid, "task")
+    try:
+        threads = os.listdir(path)
+    except OSError:
+        return True
+    kin = (parse_kin(read_optional(f"{path}/{t}/stat") or b"") for t in threads)
+    return all(k is None or k.state in b"TtZX" for k in kin)
 
 
 def read_marked(marker: bytes, roots: Roots = LIVE) -> dict[int, Kin]:

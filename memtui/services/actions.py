@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Sequence
 
 from memtui.kernel import procfs
 from memtui.kernel.errors import Denied, Gone, KernelError
@@ -14,7 +15,7 @@ from memtui.kernel.roots import LIVE
 from memtui.model.snapshot import Identity
 from memtui.services.signals import name_of
 from memtui.services.target import Outcome, Target, gone, not_permitted, note_on, refused
-from memtui.services.watch import Watch
+from memtui.services.watch import CrowdWatch, Watch
 
 
 class Actions:
@@ -23,9 +24,7 @@ class Actions:
     `why` is the sentence for a refusal: a recording and `--root` are read-only as well.
     """
 
-    def __init__(
-        self, readonly: bool = False, why: str = "memtui runs read-only: nothing was sent"
-    ) -> None:
+    def __init__(self, readonly: bool = False, why: str = "memtui runs read-only") -> None:
         self.readonly = readonly
         self.killed: set[Identity] = set()  # whom SIGKILL was sent to: not a stranger's doing
         self._why = why
@@ -35,8 +34,8 @@ class Actions:
 
         Where `needs_confirmation` has a sentence, `confirmed` must be true.
         """
-        if self.readonly:
-            return Outcome("readonly", self._why)
+        if (forbidden := self.forbidden("nothing was sent")) is not None:
+            return forbidden
         if target.refusal is not None:
             return target.refusal
         if not confirmed and (why := needs_confirmation(target)):
@@ -51,15 +50,26 @@ class Actions:
         except Gone:
             return gone(target)
         except Denied:
+            self.killed.discard(target.identity)
             return Outcome("denied", f"{target.label}: {not_permitted(target.pid)}")
         except (KernelError, OverflowError) as e:
             return refused(e, target.label)
         note = note_on(before, sig) if before is not None else ""
         return Outcome("sent", f"{name_of(sig)} sent to {target.label}{note}")
 
-    def watch(self, target: Target, sig: int, usage: int | None = None) -> Watch:
+    def forbidden(self, nothing: str) -> Outcome | None:
+        """Return the refusal where nothing may be done, or None; `nothing` says what was not."""
+        return Outcome("readonly", f"{self._why}: {nothing}") if self.readonly else None
+
+    def watch(
+        self, targets: Target | Sequence[Target], sig: int, usage: int | None = None
+    ) -> Watch | CrowdWatch:
         """Follow what `sig` brought; `usage` is the binding level's now, in bytes."""
-        return Watch(target, sig, usage)
+        if isinstance(targets, Target):
+            return Watch(targets, sig, usage)
+        return (
+            Watch(targets[0], sig, usage) if len(targets) == 1 else CrowdWatch(targets, sig, usage)
+        )
 
 
 def needs_confirmation(target: Target) -> str | None:

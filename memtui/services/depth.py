@@ -108,6 +108,11 @@ class Depth:
             self._mark(table)
         self._reckon(table, wanted, total_of(quota), weights, now)
 
+    def reread(self, identities: Iterable[Identity]) -> None:
+        """Read the oom_score_adj of these with the next turn: it was written just now."""
+        for identity in identities if self._on & ADJ else ():
+            self._due[str(identity[0])] = self._due.get(str(identity[0]), 0) | ADJ
+
     def fill_all(
         self, procs: Iterable[Proc], wanted: int, quota: Quota, weights: Mapping[Identity, Weight]
     ) -> list[Proc]:

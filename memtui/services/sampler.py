@@ -17,7 +17,7 @@ from memtui.services.quota import QuotaSource
 from memtui.services.waker import Waker
 
 if TYPE_CHECKING:  # what only the running thread needs would cost the first frame time
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from memtui.model.trend import TrendWatch
     from memtui.model.victims import OomEvent
@@ -191,6 +191,7 @@ class Sampler:
         self._pools: Pools | None = None
         self._depth: Depth | None = None
         self._wanted: tuple[int, Collection[Identity]] = (0, ())
+        self._written: list[Identity] = []  # whose oom_score_adj was
         self._boot: int | None = None
         self._cgroup = cgroup
         self._processes: Processes | PortableProcesses | None = None
@@ -245,6 +246,11 @@ class Sampler:
         if new:
             self.refresh()
 
+    def reread(self, identities: Iterable[Identity]) -> None:
+        """Sample at once, with the oom_score_adj of these; may be called from any thread."""
+        self._written.extend(identities)
+        self.refresh()
+
     def _deepen(self, snapshot: Snapshot, processes: Processes) -> None:
         """Fill what only some columns show; imported when the first such column is."""
         needs, visible = self._wanted
@@ -274,6 +280,11 @@ class Sampler:
         from memtui.services.weights import Weigher
 
         self._weigher = self._weigher or Weigher(self.roots)
+        written = self._written[:]
+        del self._written[: len(written)]
+        self._weigher.reread(written)
+        if self._depth is not None:
+            self._depth.reread(written)
         snapshot.weights, snapshot.doomed = self._weigher.look(snapshot.procs, snapshot.quota)
 
     def start(self) -> None:

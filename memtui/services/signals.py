@@ -27,8 +27,8 @@ _MEANING = {
     2: "interrupt, as Ctrl-C does",
     1: "hang up; many daemons read their settings anew",
     3: "quit, perhaps with a core dump",
-    int(Signals.SIGSTOP): "pause it; its memory stays in use",
-    int(Signals.SIGCONT): "let it go on after a pause",
+    int(Signals.SIGSTOP): "Pause: its memory stays in use",
+    int(Signals.SIGCONT): "Resume: go on after a pause",
 }
 
 
@@ -68,6 +68,7 @@ def parse_signal(text: str) -> int:
     """
     word = text.strip().upper()
     names = {name: number for number, name in signals()}
+    names |= {"SIGPAUSE": int(Signals.SIGSTOP), "SIGRESUME": int(Signals.SIGCONT)}
     names |= {"SIGIOT": 6, "SIGCLD": int(Signals.SIGCHLD), "SIGPOLL": int(Signals.SIGIO)}
     if word.isdecimal() and word.isascii():
         number = int(word) if len(word) < 4 else 0

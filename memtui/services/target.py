@@ -7,6 +7,7 @@ row's. Every answer is words for the user; nothing here raises to the UI.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from memtui.kernel import pidfd, procfs
@@ -240,3 +241,10 @@ def note_on(look: Look, sig: int) -> str:
     if has(masks.blocked, sig):
         return f": it blocks {name} for now"
     return ""
+
+
+def named(targets: Sequence[Target]) -> str:
+    """Return `python3 4821`, or `12 processes (python3 4821 and 11 more)`."""
+    if len(targets) == 1:
+        return targets[0].label
+    return f"{len(targets)} processes ({targets[0].label} and {len(targets) - 1} more)"

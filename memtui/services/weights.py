@@ -166,6 +166,10 @@ class Weigher:
         there = self._members.there
         return [there[i] for i in self._contenders()[:_FEW]]
 
+    def reread(self, identities: Iterable[Identity]) -> None:
+        """Read the oom_score_adj of these at once: it was written just now."""
+        self._read_adj([i for i in identities if i in self._weights])
+
     def _follow(self, quota: Quota) -> None:
         """Take another level, or another limit of it, as what is shared out."""
         level = level_of(quota)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from signal import SIGKILL
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from memtui.model.snapshot import Proc
 from memtui.render.jobs import job_panel, state_lines
 from memtui.render.spans import Line
 from memtui.services.jobs import Jobs
+from memtui.services.killtree import Sent, now_ticks, send_all, send_tree
 from memtui.services.launch import NotStarted
 from memtui.services.limits import Unavailable
-from memtui.services.target import Target
+from memtui.services.signals import name_of
+from memtui.services.target import Target, named
 from memtui.text import elide, safe
 from memtui.tui.following import Following
 from memtui.tui.screens.kill import KillDialog, Signal
@@ -19,7 +23,10 @@ from memtui.tui.screens.run import RunDialog, RunRequest
 from memtui.units import size
 
 if TYPE_CHECKING:
+    from memtui.services.adjust import Adjuster
     from memtui.tui.screens.main import MainScreen
+
+_PATIENCE_S = 10.0  # for who still gives signals out when memtui ends
 
 
 class Acting:
@@ -27,7 +34,9 @@ class Acting:
 
     def __init__(self, screen: MainScreen, jobs: Jobs) -> None:
         self._screen = screen
-        self._following = Following(screen)
+        self._following = Following(screen, self._kill_left)
+        self._sending: Thread | None = None
+        self._adjuster: Adjuster | None = None
         self._jobs = jobs
         self._told: set[int] = set()  # commands whose end was told
         self._show_job = True
@@ -48,24 +57,63 @@ class Acting:
             self._screen.say("no process to send a signal to", "warn")
             return
         targets = [Target.open(p) for p in procs]
-        self._screen.app.push_screen(KillDialog(targets), self._send)
+        self._screen.app.push_screen(KillDialog(targets, self._closed(procs)), self._send)
+
+    def _closed(self, procs: Sequence[Proc]) -> bool:
+        """Whether those are trees: several, and with each all that is below it."""
+        tagged = {p.pid for p in procs}
+        kin = [p for p in self._screen.state.snapshot.procs if p.ppid in tagged]
+        return bool(kin) and all(p.pid in tagged for p in kin)
 
     def _send(self, signal: Signal | None) -> None:
         if signal is None:
             return
-        refused = []
+        actions, usage = self._screen.memtui.actions, self._screen.state.usage
+        targets, number = signal.targets, signal.number
+        self._screen.action_untag()
+        if not signal.whole:
+            self._sent(send_all(actions, targets, number, signal.confirmed), signal, usage)
+            return
+
+        def work() -> None:
+            sent = send_tree(actions, targets, number, signal.since, signal.confirmed)
+            self._screen.call_later(self._sent, sent, signal, usage)
+
+        self._screen.say(f"sending {name_of(number)} to {named(targets)}")
+        self._sending = Thread(target=work, name="sending", daemon=True)
+        self._sending.start()
+
+    def _sent(self, sent: Sent, signal: Signal, usage: int | None) -> None:
+        self._screen.say(sent.text, "accent" if sent.sent else "crit")
+        took = {t.identity for t in sent.targets}
         for target in signal.targets:
-            outcome = self._screen.memtui.actions.send(target, signal.number, signal.confirmed)
-            self._screen.say(outcome.text, "accent" if outcome.sent else "crit")
-            if outcome.sent:
-                self._following.add(target, signal.number)
-            else:
+            if target.identity not in took:
                 target.close()
-                refused.append(outcome.text)
-        if len(refused) > 1:
-            self._screen.say(f"{len(refused)} not sent: {refused[0]}", "crit")
-        self._screen.table.tagged.clear()
-        self._screen.table.draw()
+        if sent.targets:
+            self._following.add(sent.targets, signal.number, usage)
+
+    def _kill_left(self, targets: list[Target]) -> None:
+        """SIGKILL those that another signal did not end; that was confirmed."""
+        if targets:
+            whole = len(targets) > 1
+            self._send(Signal(targets, SIGKILL, True, whole, now_ticks()))
+
+    # -- the OOM killer's choice
+
+    def adjust(self, by: int) -> None:
+        """Raise or lower oom_score_adj of the tagged processes, or of the one at the cursor."""
+        from memtui.services.adjust import STEP, Adjuster
+
+        screen = self._screen
+        procs = self.targets()
+        if not procs:
+            screen.say("no process to change oom_score_adj of", "warn")
+            return
+        self._adjuster = self._adjuster or Adjuster(screen.memtui.actions)
+        doomed = screen.state.snapshot.doomed
+        outcome = self._adjuster.shift(procs, by * STEP, doomed.total if doomed else None)
+        screen.say(outcome.text, "accent" if outcome.sent else "crit")
+        screen.memtui.sampler.reread(p.identity for p in procs)
 
     def check(self) -> None:
         """Tell what became of signals that were sent; called after each snapshot."""
@@ -81,7 +129,7 @@ class Acting:
         self._screen.app.push_screen(RunDialog(self._screen.state.limit), self._start)
 
     def _start(self, request: RunRequest | None) -> None:
-        if request is None:
+        if request is None or self._screen.memtui.actions.readonly:
             return
         try:
             view = self._jobs.start(request.command, request.limit)
@@ -131,4 +179,6 @@ class Acting:
     def close(self) -> None:
         """End every command that runs, and remove its cgroup."""
         self._jobs.close()
+        if self._sending is not None:
+            self._sending.join(_PATIENCE_S)  # or who was halted would stay so
         self._following.close()

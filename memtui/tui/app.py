@@ -72,7 +72,7 @@ class MemtuiApp(App[int]):
             self.register_theme(own)
         name = theme or os.environ.get("TEXTUAL_THEME", "")
         self.theme = name if name in self.available_themes else "memtui-dark"
-        why = "looking at another machine's files: nothing was sent" if sampler.roots.root else None
+        why = "looking at another machine's files" if sampler.roots.root else None
         self.actions = Actions(readonly, why) if why else Actions(readonly)
         self.actions.killed = sampler.expected
         self._mode: list[Any] | None = None

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from textual.timer import Timer
 
 from memtui.services.target import Target
-from memtui.services.watch import Watch
+from memtui.services.watch import CrowdWatch, Watch
 from memtui.tui.screens.confirm import ConfirmScreen
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ _GIVE_UP_S = 60.0
 class _Followed:
     """One process that got a signal."""
 
-    def __init__(self, watch: Watch) -> None:
+    def __init__(self, watch: Watch | CrowdWatch) -> None:
         self.watch = watch
         self.since = time.monotonic()
         self.died: float | None = None
@@ -35,14 +36,16 @@ class _Followed:
 class Following:
     """Tells of each signalled process whether it ended and what came back; offers SIGKILL."""
 
-    def __init__(self, screen: MainScreen) -> None:
+    def __init__(self, screen: MainScreen, again: Callable[[list[Target]], None]) -> None:
+        """`again` sends SIGKILL to who did not end, once that was confirmed."""
         self._screen = screen
+        self._again = again
         self._followed: list[_Followed] = []
         self._timer: Timer | None = None
 
-    def add(self, target: Target, number: int) -> None:
-        """Follow what the signal `number`, just sent, brings."""
-        watch = self._screen.memtui.actions.watch(target, number, self._screen.state.usage)
+    def add(self, targets: Sequence[Target], number: int, usage: int | None) -> None:
+        """Follow what the signal `number`, just sent, brings; `usage` is that of before."""
+        watch = self._screen.memtui.actions.watch(targets, number, usage)
         self._followed.append(_Followed(watch))
         if self._timer is None:
             self._timer = self._screen.set_interval(_LOOK_S, self.check)
@@ -57,13 +60,13 @@ class Following:
     def close(self) -> None:
         """Let go of all."""
         for followed in self._followed:
-            followed.watch.target.close()
+            _let_go(followed.watch.targets)
         self._followed = []
 
     def _settled(self, followed: _Followed) -> bool:
         """Whether there is nothing more to wait for; it has been told then."""
         verdict = followed.watch.check(self._screen.state.usage)
-        if followed.watch.target.ended() and followed.died is None:
+        if verdict.ended and followed.died is None:
             followed.died = time.monotonic()
             self._screen.memtui.sampler.refresh()  # what came back shows in a later sample
         if verdict.final:
@@ -83,19 +86,24 @@ class Following:
         if followed.dialog is not None and self._screen.app.screen is followed.dialog:
             followed.dialog.dismiss(False)
         self._screen.say(text, "accent" if ended else "warn")
-        followed.watch.target.close()
+        _let_go(followed.watch.targets)
 
     def _offer_kill(self, followed: _Followed, text: str) -> None:
         def answered(yes: bool | None) -> None:
             if not yes:
                 return
-            target = followed.watch.target
-            outcome = self._screen.memtui.actions.send(target, 9, confirmed=True)
-            self._screen.say(outcome.text, "accent" if outcome.sent else "crit")
-            if outcome.sent:
-                self._followed = [f for f in self._followed if f is not followed]
-                self.add(target, 9)
+            self._followed = [f for f in self._followed if f is not followed]
+            left = [t for t in followed.watch.targets if not t.ended()]
+            _let_go([t for t in followed.watch.targets if t not in left])
+            self._again(left)
 
-        question = f"{text}. Send SIGKILL? It ends at once, without saving anything."
-        followed.dialog = ConfirmScreen("Still alive", question, "kill it")
+        many = len(followed.watch.targets) > 1
+        how = "They end" if many else "It ends"
+        question = f"{text}. Send SIGKILL? {how} at once, without saving anything."
+        followed.dialog = ConfirmScreen("Still alive", question, "kill them" if many else "kill it")
         self._screen.app.push_screen(followed.dialog, answered)
+
+
+def _let_go(targets: Sequence[Target]) -> None:
+    for target in targets:
+        target.close()

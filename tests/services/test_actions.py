@@ -163,7 +163,7 @@ def test_read_only_refuses_at_the_action() -> None:
         assert (outcome.kind, outcome.sent) == ("readonly", False)
         assert process.poll() is None
         recording = Actions(readonly=True, why="this is a recording")
-        assert recording.send(target, KILL).text == "this is a recording"
+        assert recording.send(target, KILL).text == "this is a recording: nothing was sent"
 
 
 def test_memtui_itself_and_what_started_it_need_a_second_yes() -> None:
@@ -261,7 +261,7 @@ def test_what_ignores_sigterm_is_offered_sigkill_after_five_seconds() -> None:
         assert process.wait() == -KILL
         verdict = watch.check(usage=440 * MIB)
         assert (verdict.state, verdict.final, verdict.came_back) == ("ended", True, 60 * MIB)
-        assert verdict.text == f"python3 {process.pid} ended; 60.0M came back"
+        assert verdict.text == f"python3 {process.pid} ended after SIGTERM; 60.0M came back"
 
 
 def test_what_handles_sigterm_is_said_to() -> None:

@@ -9,18 +9,19 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
+from textual.message import Message
 from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from memtui.services.actions import needs_confirmation
+from memtui.services.killtree import Herd, now_ticks
 from memtui.services.signals import Sig, parse_signal, signals
 from memtui.services.target import Target
-from memtui.text import elide
+from memtui.services.worth import Worth, price
 from memtui.tui.widgets.choices import Choices
+from memtui.tui.widgets.targets import TargetList
 from memtui.units import size
-
-_LISTED = 5  # targets named one by one
 
 
 class Signal(NamedTuple):
@@ -29,6 +30,28 @@ class Signal(NamedTuple):
     targets: list[Target]
     number: int
     confirmed: bool
+    whole: bool = False  # to those born of them since the moment `since`, too
+    since: int = 0  # clock ticks since boot
+
+
+class Read(Message):
+    """What was read beside the screen: what killing frees, and who else is below."""
+
+    def __init__(self, turn: int, each: list[Worth], total: Worth, below: int) -> None:
+        super().__init__()
+        self.turn = turn
+        self.each = each
+        self.total = total
+        self.below = below
+
+
+class Grown(Message):
+    """Descendants that were found, to be listed too."""
+
+    def __init__(self, turn: int, found: list[Target]) -> None:
+        super().__init__()
+        self.turn = turn
+        self.found = found
 
 
 class KillDialog(ModalScreen[Signal]):
@@ -37,11 +60,20 @@ class KillDialog(ModalScreen[Signal]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,f10", "leave", "leave", id="kill.leave"),
         Binding("tab,shift+tab", "other", "PID or signal", id="kill.other", priority=True),
+        Binding("f5", "whole", "with or without descendants", id="kill.whole", priority=True),
     ]
 
-    def __init__(self, targets: list[Target]) -> None:
+    def __init__(self, targets: list[Target], whole: bool = False) -> None:
+        """`whole`: the targets are trees; who is born of them meanwhile is meant, too."""
         super().__init__()
         self._targets = targets
+        self._whole = whole
+        self._since = now_ticks()
+        self._below: list[Target] = []  # who was added by F5
+        self._turn = 0  # of reading; what an earlier one brings is not shown
+        self._each: list[Worth] = []
+        self._total: Worth | None = None
+        self._more = 0  # descendants that are not among the targets
         self._signals = signals()
         self._typed = ""
         self._unknown = ""  # why what was typed is no signal
@@ -53,12 +85,13 @@ class KillDialog(ModalScreen[Signal]):
         """Show the target above the list of signals."""
         with Vertical(classes="dialog") as box:
             box.border_title = "Send signal"
-            box.border_subtitle = "Enter send   Tab PID/signal   Esc leave"
-            yield Static(id="target")
+            box.border_subtitle = "Enter send   Tab PID/list/signal   F5 tree   Esc leave"
+            yield TargetList(id="targets")
             with Horizontal(classes="row"):
                 yield Static("PID ")
                 yield Input(str(self._targets[0].pid), restrict=r"\d{0,9}", id="pid")
                 yield Static(id="facts")
+            yield Static(id="worth")
             yield Static(id="problem", classes="problem")
             yield Choices(*(self._option(s) for s in self._signals))
 
@@ -69,22 +102,37 @@ class KillDialog(ModalScreen[Signal]):
 
     def on_mount(self) -> None:
         """Start at SIGTERM, the first of the list."""
-        many = len(self._targets) > 1
-        self.query_one("#pid", Input).display = not many
-        self.query_one(".row Static").display = not many
         options = self.query_one(OptionList)
         options.highlighted = 0
         options.focus()
+        self._arrange()
         self._show_target()
+        self._read()
+
+    def on_resize(self) -> None:
+        """Share the height out anew."""
+        self._arrange()
+        self._show_rows()
+
+    def _arrange(self) -> None:
+        """Give the list of targets what the list of signals can spare."""
+        many, height = len(self._targets) > 1, self.app.size.height
+        self.query_one("#pid", Input).display = not many
+        self.query_one(".row Static").display = not many
+        signals = max(3, min(9, height - 15)) if many else 9
+        self.query_one(OptionList).styles.max_height = signals
+        self.query_one(TargetList).styles.max_height = max(3, height - signals - 7) if many else 1
 
     def _show_target(self) -> None:
-        width = max(20, min(68, self.app.size.width - 8))
-        lines = [Content.styled(elide(t.command, width), "bold") for t in self._targets[:_LISTED]]
-        if len(self._targets) > _LISTED:
-            lines.append(Content(f"and {len(self._targets) - _LISTED} more"))
-        self.query_one("#target", Static).update(Content("\n").join(lines))
+        self._show_rows()
         self.query_one("#facts", Static).update(Content(self._facts()))
         self._problem(self._refusal())
+
+    def _show_rows(self) -> None:
+        known = len(self._each) == len(self._targets)
+        worths = self._each if known else [None] * len(self._targets)
+        self.query_one(TargetList).show(self._targets, worths, self.app.size.width)
+        self.query_one("#worth", Static).update(Content(self._worth()))
 
     def _facts(self) -> str:
         if not self._targets:
@@ -93,6 +141,81 @@ class KillDialog(ModalScreen[Signal]):
             return f"{len(self._targets)} processes, RES {size(sum(t.rss for t in self._targets))}"
         target = self._targets[0]
         return f"  user {target.user}   RES {size(target.rss)}"
+
+    def _worth(self) -> str:
+        """What killing frees, and who else would be meant."""
+        if not self._targets:
+            return ""
+        which = "it" if len(self._targets) == 1 else "all"
+        if self._total is None:
+            words = f"killing {which} frees … (being read)"
+        else:
+            words = f"killing {which} frees {self._total.text}"
+            if self._total.unread:
+                of = f" of {len(self._targets)}" if len(self._targets) > 1 else ""
+                words += f"; {self._total.unread}{of} unread: {self._total.why}"
+        if self._whole:
+            return f"{words}. With who is born meanwhile; F5: only these"
+        return f"{words}. F5: with {self._more} below" if self._more else words
+
+    # -- what is read beside the screen
+
+    def _read(self) -> None:
+        self._turn += 1
+        self._each, self._total, self._more = [], None, 0
+        turn, targets, since = self._turn, list(self._targets), self._since
+
+        def work() -> None:
+            each, total = price(targets)
+            below = 0 if not targets else len(Herd(targets, since).find_below())
+            self.post_message(Read(turn, each, total, below))
+
+        if targets:
+            self.run_worker(work, thread=True, group="read", exit_on_error=False)
+
+    def on_read(self, message: Read) -> None:
+        """Show what killing would free."""
+        if message.turn == self._turn:
+            self._each, self._total, self._more = message.each, message.total, message.below
+            self._show_rows()
+
+    def action_whole(self) -> None:
+        """Mean the descendants too, those born meanwhile included; or not any more."""
+        if self._asking is not None or not self._targets:
+            return
+        self._whole = not self._whole
+        if not self._whole:
+            added, self._below = self._below, []
+            self._targets = [t for t in self._targets if t not in added]
+            for target in added:
+                target.close()
+            self._show_anew()
+            return
+        self._turn += 1
+        turn, targets, since = self._turn, list(self._targets), self._since
+
+        def work() -> None:
+            found = Herd(targets, since).find_born()
+            if not self.post_message(Grown(turn, found)):
+                for target in found:
+                    target.close()
+
+        self.run_worker(work, thread=True, group="read", exit_on_error=False)
+
+    def on_grown(self, message: Grown) -> None:
+        """List the descendants too."""
+        if message.turn != self._turn or not self._whole:
+            for target in message.found:
+                target.close()
+            return
+        self._below = message.found
+        self._targets = [*self._targets, *message.found]
+        self._show_anew()
+
+    def _show_anew(self) -> None:
+        self._read()
+        self._arrange()
+        self._show_target()
 
     def _refusal(self) -> str:
         refusals = [t.refusal.text for t in self._targets if t.refusal is not None]
@@ -111,7 +234,8 @@ class KillDialog(ModalScreen[Signal]):
             return
         self._close_targets()
         self._targets = [Target.open_pid(int(event.value))] if event.value else []
-        self._asking = None
+        self._asking, self._whole, self._below = None, False, []
+        self._read()
         self._show_target()
 
     def on_key(self, event: events.Key) -> None:
@@ -147,10 +271,12 @@ class KillDialog(ModalScreen[Signal]):
         self._problem(self._unknown or self._refusal())
 
     def action_other(self) -> None:
-        """Go from the list to the PID, and back."""
-        pid = self.query_one("#pid", Input)
-        if self.focused is pid or not pid.display:
+        """Go from the signals to the PID or the list of processes, and back."""
+        pid, rows = self.query_one("#pid", Input), self.query_one(TargetList)
+        if self.focused is pid or self.focused is rows:
             self.set_focus(self.query_one(OptionList))
+        elif not pid.display:
+            self.set_focus(rows)
         else:
             self.set_focus(pid)  # at once: focus() would come after keys typed ahead
 
@@ -182,7 +308,7 @@ class KillDialog(ModalScreen[Signal]):
         return self._signals[at or 0]
 
     def _finish(self, sig: Sig, confirmed: bool) -> None:
-        self.dismiss(Signal(self._targets, sig.number, confirmed))
+        self.dismiss(Signal(self._targets, sig.number, confirmed, self._whole, self._since))
 
     def action_leave(self) -> None:
         """Send nothing."""

@@ -382,6 +382,10 @@ class MainScreen(Finding):
             return
         self.acting.kill()
 
+    def action_adjust(self, by: int) -> None:
+        """Let the OOM killer take the process later (-1) or sooner (1): oom_score_adj."""
+        self.acting.adjust(by)
+
     def action_run(self) -> None:
         """Open the dialog that runs a command under a limit."""
         self.acting.run()
