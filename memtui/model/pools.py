@@ -43,7 +43,8 @@ def _row(number: int, kind: str, n: int, command: str, path: bytes = b"") -> Pro
 def own_memory(procs: Sequence[Proc]) -> int:
     """Return the anonymous memory of processes in bytes; see above how exact that is."""
     if not any(map(_PSS_ANON, procs)):  # nobody asked for it: at C speed, as in every tick
-        return sum(map(_RSS, procs)) - sum(map(_SHR, procs))
+        anonymous: int = sum(map(_RSS, procs)) - sum(map(_SHR, procs))
+        return anonymous
     return sum(p.rss - p.shr if p.pss_anon is None else p.pss_anon for p in procs)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from memtui.model.fields import FIELDS, chosen
@@ -13,8 +15,8 @@ from tests.support.made import MIB, proc
 KEYS = ("pid", "rss", "pss", "uss", "swap", "command")
 
 
-def line(width: int = 160, count: int | None = None, **more: object) -> str:
-    procs = [proc(1, 4, **more), proc(2, 6, **more)]
+def line(width: int = 160, count: int | None = None, **more: Any) -> str:
+    procs = [p._replace(**more) for p in (proc(1, 4), proc(2, 6))]
     columns = solve(width, chosen(KEYS))
     made = totals_line(procs, columns, len(procs) if count is None else count)
     assert width_of(made) <= width

@@ -213,7 +213,12 @@ def test_what_could_not_be_read_again_in_time_is_marked_stale() -> None:
 
 def test_growth_of_a_process_that_grows_is_found() -> None:
     with running("hog", mib=60, pause=0.25) as hog, sampling(BY_KEY["growth"].needs) as source:
-        until(lambda: bool(time.sleep(0.2) or of(source, hog.pid).growth), 40)
+
+        def known() -> bool:
+            time.sleep(0.2)  # a reading each 5 s is all that counts
+            return bool(of(source, hog.pid).growth)
+
+        until(known, 40)
         growth = of(source, hog.pid).growth
         assert growth is not None
         assert growth > 30 * MIB, "240 MiB a minute, on a machine that may be slow"

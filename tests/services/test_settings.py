@@ -15,6 +15,7 @@ from memtui.model.query import Order
 from memtui.render.frame import Shown
 from memtui.services import settings
 from memtui.services.settings import Alerts, Settings, changed, load, path, save
+from memtui.services.toml import Value
 
 
 @pytest.fixture
@@ -49,7 +50,12 @@ def test_without_a_file_there_are_the_defaults(file: Path) -> None:
 def test_all_of_it_is_read_back(file: Path) -> None:
     shown, order = Shown(("pid", "pss", "command"), False, False), Order("pss", True)
     assert save(str(file), changed(shown, order, Settings())) == ""
-    more = {"theme": "memtui-light", "delay": 0.5, "alerts.bell": True, "alerts.command": "x"}
+    more: dict[str, Value] = {
+        "theme": "memtui-light",
+        "delay": 0.5,
+        "alerts.bell": True,
+        "alerts.command": "x",
+    }
     assert save(str(file), more) == ""
     alerts = Alerts(bell=True, command="x")
     assert load(str(file)) == Settings(shown, order, "memtui-light", 0.5, alerts)
