@@ -5,8 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from typing import TYPE_CHECKING
 
 from memtui.text import safe
+
+if TYPE_CHECKING:
+    from memtui.model.filter import Filter
 
 OK, FAILED, WRONG_USE = 0, 1, 2
 
@@ -61,6 +65,17 @@ def check_root(root: str) -> str:
     if root and not os.path.isdir(root + "/proc"):
         raise UsageError(f"--root {root!r} holds no /proc")
     return root
+
+
+def check_filter(text: str) -> Filter:
+    """Return --filter understood. Raises UsageError, which says where it is wrong."""
+    from memtui.model.filter import FilterError, parse_filter
+
+    try:
+        return parse_filter(text)
+    except FilterError as e:
+        where = f", at {text[e.position :][:20]!r}" if e.position < len(text) else ""
+        raise UsageError(f"--filter: {e.message}{where}") from None
 
 
 def terminal_width(default: int = 100) -> int:

@@ -8,7 +8,15 @@ import os
 import sys
 
 from memtui.cli.arguments import add_root
-from memtui.cli.common import OK, Failure, UsageError, check_root, put, terminal_width
+from memtui.cli.common import (
+    OK,
+    Failure,
+    UsageError,
+    check_filter,
+    check_root,
+    put,
+    terminal_width,
+)
 from memtui.kernel.errors import KernelError
 from memtui.kernel.roots import Roots
 from memtui.model import fields, query
@@ -34,6 +42,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help=f"{keys} (default rss; quantities biggest first)",
     )
     parser.add_argument("--invert", action="store_true", help="the other way round")
+    parser.add_argument(
+        "-F",
+        "--filter",
+        default="",
+        metavar="TEXT",
+        help="only these: text, a|b, 'mem>500m user=ann cmd~jupyter state=Z !cgroup~docker'",
+    )
     parser.add_argument("--limit-rows", type=int, metavar="N", help="print the first N rows only")
     add_root(parser)
 
@@ -47,34 +62,30 @@ def main(args: argparse.Namespace) -> int:
         raise UsageError(f"--sort: {e}") from None
     if args.limit_rows is not None and args.limit_rows < 0:
         raise UsageError(f"--limit-rows {args.limit_rows} is negative")
+    wanted = check_filter(args.filter)
     try:
         found = census.take(roots)
     except KernelError as e:
         raise Failure(f"cannot read the process list: {e}") from e
     quota = QuotaSource(roots).read()
-    found = census.deepen(roots, found, order.field.needs, quota)
+    found = census.deepen(roots, found, order.field.needs | wanted.needs, quota)
     found = found._replace(procs=query.sort(found.procs, order))
-    shown = found._replace(procs=found.procs[: args.limit_rows])
     doomed = census.next_victim(roots, found, quota)
+    view = _view(found, quota, doomed)
+    chosen = [p for p in found.procs if wanted.matches(p, view)]
+    shown = found._replace(procs=chosen[: args.limit_rows])
     if args.json:
         put(json.dumps(census.as_json(roots, shown, quota, doomed)) + "\n")
     else:
-        _print(found, shown.procs, quota, order, doomed)
+        _print(found, shown.procs, quota, order, view, doomed)
     return OK
 
 
-def _print(
-    found: census.Census,
-    shown: list[Proc],
-    quota: Quota,
-    order: query.Order,
-    doomed: Doomed | None,
-) -> None:
+def _view(found: census.Census, quota: Quota, doomed: Doomed | None) -> View:
+    """What rows and filters depend on beside a process; on a terminal others' rows are dimmed."""
     tty = sys.stdout is not None and sys.stdout.isatty()
-    depth = ansi.depth(dict(os.environ)) if tty else ansi.NO_COLOR
-    limit = quota.binding.bytes if quota.binding else None
-    view = View(
-        limit,
+    return View(
+        quota.binding.bytes if quota.binding else None,
         os.geteuid() if tty else None,
         doomed=doomed.all if doomed else (),
         host=quota.host.total,
@@ -82,6 +93,18 @@ def _print(
         boot=found.boot,
         now=found.now,
     )
+
+
+def _print(
+    found: census.Census,
+    shown: list[Proc],
+    quota: Quota,
+    order: query.Order,
+    view: View,
+    doomed: Doomed | None,
+) -> None:
+    tty = sys.stdout is not None and sys.stdout.isatty()
+    depth = ansi.depth(dict(os.environ)) if tty else ansi.NO_COLOR
     keys = dict.fromkeys((*fields.DEFAULT, order.key))  # what it is sorted by is to be seen
     columns = fields.chosen(tuple(keys))
     lines = text_table(shown, terminal_width() if tty else 400, view, order, columns)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from memtui import __version__
-from memtui.cli.common import Failure, UsageError, check_root, put
+from memtui.cli.common import Failure, UsageError, check_filter, check_root, put
 from memtui.kernel.errors import KernelError
 from memtui.kernel.roots import Roots
 from memtui.model import fields
@@ -23,15 +23,17 @@ from memtui.services.sampler import Sampler
 from memtui.services.settings import MAX_DELAY_S, MIN_DELAY_S
 
 _TTY = 2  # Textual draws on stderr, and so does the first frame
-_LONG = ["help", "version", "delay=", "sort=", "theme=", "cgroup=", "root=", "readonly"]
-_SHORT = {"-h": "--help", "-d": "--delay", "-s": "--sort"}
+_LONG = ["help", "version", "delay=", "sort=", "theme=", "cgroup=", "root=", "readonly", "filter="]
+_SHORT = {"-h": "--help", "-d": "--delay", "-s": "--sort", "-F": "--filter"}
 _USAGE = """\
-usage: memtui [--delay S] [--sort FIELD] [--theme NAME] [--cgroup PATH] [--root DIR] [--readonly]
+usage: memtui [--delay S] [--sort FIELD] [--filter TEXT] [--theme NAME] [--cgroup PATH]
+              [--root DIR] [--readonly]
 
 How near the memory limit is, what uses it, what was killed, and what to do. F1 shows the keys.
 
   -d, --delay S     seconds between refreshes (default 1)
   -s, --sort FIELD  column to sort by (default rss)
+  -F, --filter TEXT show only these: text, a|b, 'mem>500m user=ann cmd~jupyter' (F1 says more)
   --theme NAME      memtui-dark, memtui-light, or a theme of Textual
   --cgroup PATH     look at this cgroup instead of our own
   --root DIR        read DIR/proc and DIR/sys instead of /proc and /sys
@@ -51,6 +53,7 @@ class Options(NamedTuple):
     root: str = ""
     cgroup: str | None = None
     readonly: bool = False
+    filter: str = ""  # understood already
 
 
 def options(args: list[str], subcommands: dict[str, str]) -> Options:
@@ -60,7 +63,7 @@ def options(args: list[str], subcommands: dict[str, str]) -> Options:
     from getopt import GetoptError, getopt  # argparse would cost the first frame 5 ms
 
     try:
-        pairs, rest = getopt(args, "hd:s:", _LONG)
+        pairs, rest = getopt(args, "hd:s:F:", _LONG)
     except GetoptError as e:
         raise UsageError(f"{e}; see memtui --help") from None
     if rest:
@@ -87,7 +90,11 @@ def _checked(given: dict[str, str]) -> Options:
         raise UsageError(f"--sort: {e}") from None
     root = check_root(given.get("--root", ""))
     readonly = "--readonly" in given or bool(root)
-    return Options(delay, order, given.get("--theme", ""), root, given.get("--cgroup"), readonly)
+    theme, cgroup = given.get("--theme", ""), given.get("--cgroup")
+    wanted = given.get("--filter", "").strip()
+    if wanted:
+        check_filter(wanted)
+    return Options(delay, order, theme, root, cgroup, readonly, wanted)
 
 
 def _delay(word: str) -> float:
@@ -120,9 +127,11 @@ def main(opts: Options) -> int:
     opts = _settled(opts, kept)
     order = opts.order or Order()
     sampler = Sampler(Roots(opts.root), opts.delay_s or 1.0, opts.cgroup)
-    sampler.want(fields.needs((*kept.shown.columns, order.key)))
     size = os.get_terminal_size(_TTY)
-    first = _look(sampler, opts, size.lines)
+    chosen = check_filter(opts.filter) if opts.filter else None
+    needs = frame.needs(size.columns, order, kept.shown) | (chosen.needs if chosen else 0)
+    sampler.want(needs)
+    first = _look(sampler, opts, size.lines, kept.shown)
     if not sampler.cgroup_found:
         raise UsageError(f"--cgroup {opts.cgroup!r}: no such memory cgroup is visible here")
     with _terminal() as mode:
@@ -132,17 +141,20 @@ def main(opts: Options) -> int:
         sampler.start()
         from memtui.tui.app import MemtuiApp  # the one place that brings Textual in
 
-        app = MemtuiApp(sampler, first, order, opts.theme, opts.readonly, painted, kept, file)
+        app = MemtuiApp(
+            sampler, first, order, opts.theme, opts.readonly, painted, kept, file, chosen
+        )
         if wanted and wanted not in app.available_themes:
             names = ", ".join(sorted(app.available_themes))
             raise UsageError(f"--theme {wanted!r}: choose from {names}")
         return app.show(mode)
 
 
-def _look(sampler: Sampler, opts: Options, rows: int) -> Snapshot:
+def _look(sampler: Sampler, opts: Options, rows: int, shown: frame.Shown) -> Snapshot:
     """Return the first snapshot; by memory the biggest processes suffice."""
+    few = opts.order == Order() and not opts.filter and not shown.tree
     try:
-        return sampler.first_look(rows) if opts.order == Order() else sampler.sample()
+        return sampler.first_look(rows) if few else sampler.sample()
     except KernelError as e:
         raise Failure(f"cannot read the process list: {e}") from e
 
@@ -154,7 +166,8 @@ def _paint(first: Snapshot, opts: Options, size: os.terminal_size, shown: frame.
     painter = ansi.Painter(colors._replace(mono=depth == ansi.NO_COLOR), depth, filled=True)
     uid = None if opts.root else os.geteuid()
     order = opts.order or Order()
-    lines = frame.first_frame(first, size.columns, size.lines, order, uid, shown)
+    wanted = opts.filter
+    lines = frame.first_frame(first, size.columns, size.lines, order, uid, shown, wanted)
     text = "\x1b[?1049h\x1b[?25l\x1b[H" + "\r\n".join(map(painter.line, lines))
     os.write(_TTY, text.encode("utf-8", "replace"))
 

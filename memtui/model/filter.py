@@ -1,6 +1,7 @@
-"""The filter language: `jupyter`, `chrome|firefox`, `mem>500m user=ann !cmd~"test run"`.
+"""The filter language: `jupyter`, `chrome|firefox`, `mem>500m user=ann|bob !cmd~"test run"`.
 
-Blanks between terms mean and, `|` separates alternatives, `!` before a term turns it round.
+Blanks between terms mean and. `|` without blanks separates alternatives of one term, ` | ` with
+blanks those of the whole: `mem>1g a|b` is both, `mem>1g | a` either. `!` turns a term round.
 A term is text, looked for in the command line and the name without regard to case; or a field,
 an operator and a value. `~` is "contains": there is no pattern language that could be slow.
 Where text holds a blank, `|` or looks like a field, quotes go around it; `""` inside them is one.
@@ -112,7 +113,7 @@ def parse_filter(text: str) -> Filter:
 
 def quoted(text: str) -> str:
     """Return `text` so that a filter takes it for a value, whatever is in it."""
-    if text and not any(c.isspace() or c in "|\"'" for c in text):
+    if text and not any(c.isspace() or c in "|\"'=<>~!" for c in text):
         return text
     return '"' + text.replace('"', '""') + '"'
 
@@ -120,7 +121,8 @@ def quoted(text: str) -> str:
 def fields_help() -> list[tuple[str, str]]:
     """Return what terms there are beside plain text, as (example, meaning)."""
     return [
-        ("jupyter|spark", "either is in the command line"),
+        ("jupyter|spark", "either is in the command line; state=D|Z either value"),
+        ("mem>1g | cpu>90", "with blanks around |: either side, whatever terms it has"),
         ("mem>500m", "RES above 500 MiB; so for every column: pss>=1g swap>0 pid=123"),
         ("user=ann state=Z", "both: blanks mean and"),
         ("cmd~train !cgroup~docker", "~ contains, ! not; quotes around blanks: cmd~'a b'"),
@@ -131,23 +133,53 @@ def fields_help() -> list[tuple[str, str]]:
 
 
 def _term(text: str, at: int) -> tuple[Term, int]:
+    """One term with its alternatives, and where it ends."""
+    negated, at = _negations(text, at)
+    first, sign, at = _atom(text, at, "", "")
+    terms, turned, lead = [first], sign[1][:1] == "!", sign
+    while text[at : at + 1] == "|" and text[at + 1 : at + 2].strip(" |\t\n"):
+        inside, at = _negations(text, at + 1)
+        term, sign, at = _atom(text, at, *lead)
+        turned = turned and sign == lead
+        terms.append(_turned(term) if inside else term)
+    if len(terms) > 1:
+        tests = [t.test for t in terms]
+        # `user!=ann|bob` is neither of them
+        meets = all if turned else any
+        keys = tuple(k for t in terms for k in t.keys)
+        first = Term(lambda p, c: meets(test(p, c) for test in tests), keys)
+    return (_turned(first) if negated else first), at
+
+
+def _turned(term: Term) -> Term:
+    return Term(lambda p, c: not term.test(p, c), term.keys)
+
+
+def _negations(text: str, at: int) -> tuple[bool, int]:
     begin, negated = at, False
     while text[at : at + 1] == "!":
         negated = not negated
         at += 1
-    if at >= len(text) or text[at].isspace() or text[at] == "|":
+    if at > begin and (at >= len(text) or text[at].isspace() or text[at] == "|"):
         raise FilterError("there is nothing after !", begin)
-    name = _name(text, at)
-    sign = next((o for o in _OPERATORS if text.startswith(o, at + len(name))), "") if name else ""
+    return negated, at
+
+
+def _atom(text: str, at: int, name: str, sign: str) -> tuple[Term, tuple[str, str], int]:
+    """One condition, its field and operator, and where it ends.
+
+    A value alone belongs to the field `name` and the operator `sign` of the alternative before.
+    """
+    own = _name(text, at)
+    found = next((o for o in _OPERATORS if text.startswith(o, at + len(own))), "") if own else ""
+    if found:
+        term, end = _comparison(text, at, own, found, at + len(own) + len(found))
+        return term, (own, found), end
     if sign:
-        term, at = _comparison(text, at, name, sign)
-    else:
-        value, at = _value(text, at)
-        term = _plain(value.lower())
-    if negated:
-        inner = term.test
-        term = Term(lambda p, c: not inner(p, c), term.keys)
-    return term, at
+        term, end = _comparison(text, at, name, sign, at)
+        return term, (name, sign), end
+    value, end = _value(text, at)
+    return _plain(value.lower()), ("", ""), end
 
 
 def _name(text: str, at: int) -> str:
@@ -183,13 +215,13 @@ def _plain(needle: str) -> Term:
     return Term(lambda p, _: needle in p.command.lower() or needle in p.name.lower(), ())
 
 
-def _comparison(text: str, at: int, name: str, sign: str) -> tuple[Term, int]:
+def _comparison(text: str, at: int, name: str, sign: str, begin: int) -> tuple[Term, int]:
+    """The condition `name` `sign` with the value at `begin`; what is wrong is wrong from `at`."""
     key = _key(name, at)
-    begin = at + len(name) + len(sign)
     value, end = _value(text, begin)
     if not value and text[begin : begin + 1] not in tuple(_QUOTES):
         raise FilterError(f"there is nothing after {name}{sign}", begin)
-    where = at + len(name)
+    where = at + len(name) if begin > at else at
     if key in _TEXTS:
         return _text_term(key, sign, value, where), end
     if "~" in sign:

@@ -60,7 +60,7 @@ class MemtuiApp(App[int]):
         painted: bool = False,
         kept: Settings | None = None,
         file: str = "",
-        wanted: Filter = ALL,
+        wanted: Filter | None = None,
     ) -> None:
         """`painted` says that a first frame stands on the alternate screen already.
 
@@ -87,7 +87,7 @@ class MemtuiApp(App[int]):
         self._alarms = Alarms(self, self.kept.alerts)
         self._file = file
         self._main = MainScreen(
-            self.state, order or self.kept.order, jobs, self.kept.shown, Narrowing(wanted)
+            self.state, order or self.kept.order, jobs, self.kept.shown, Narrowing(wanted or ALL)
         )
 
     def get_default_screen(self) -> MainScreen:
