@@ -56,6 +56,7 @@ _AT_FIRST = 5  # budgets to begin with: who opens a column waits for it
 _PATIENCE = 4  # seconds that may pass for each second of CPU
 _TURNS = 32  # ticks in which everybody's ADJ and LIMIT are read again: others may write them
 _FAMILY = 64  # brothers and sisters who are looked at again when one of them ends
+_ROLLUP_FIELDS = ("pss", "pss_anon", "uss", "swap")
 _STATUS_LINES = (("anon", "RssAnon"), ("shmem", "RssShmem"), ("peak", "VmHWM"))
 NEEDS = "needs the same user, and that the process may be dumped; or CAP_SYS_PTRACE"
 
@@ -297,7 +298,7 @@ def read_rollup(roots: Roots, proc: Proc) -> dict[str, Any]:
         return {"pss": 0, "pss_anon": 0, "uss": 0, "swap": 0, "unread": ""}
     try:
         told = procfs.read_rollup(roots, proc.pid)
-        return {**told._asdict(), "unread": ""}
+        return {**{k: getattr(told, k) for k in _ROLLUP_FIELDS}, "unread": ""}
     except KernelError as e:
         why = f"PSS and USS: {safe(str(e))}" + (f" ({NEEDS})" if isinstance(e, Denied) else "")
     swap = None
