@@ -10,12 +10,12 @@ from memtui.model.badness import thousandth
 from memtui.model.detail import SPAN_S, Detail, Memory, Near, Rank
 from memtui.model.pools import why_not
 from memtui.model.snapshot import Proc
-from memtui.render.detailviews import file_line, files_head, unknown
+from memtui.render.detailviews import cut, file_line, files_head, unknown
 from memtui.render.graph import area
 from memtui.render.palette import level as danger
 from memtui.render.postmortem import wrap
 from memtui.render.spans import Line, fitted, plain, rule, width_of
-from memtui.text import cells, elide, elide_left, safe, show
+from memtui.text import cells, clip, elide, elide_left, safe, show
 from memtui.units import duration, percent, size
 
 _WIDE = 110  # from here on the graph stands beside the memory
@@ -48,7 +48,7 @@ def page(detail: Detail, history: History, width: int) -> list[Line]:
         lines += [*_memory(detail, width), [], *_graph(history, width, _GRAPH_ROWS - 2)]
         lines += _groups(detail, width) + _doom(detail, width) + _rlimits(detail, width)
     lines += _family(detail, width) + _files(detail, width)
-    return [fitted(line, min(width, width_of(line))) for line in lines]
+    return cut(lines, width)
 
 
 def short(detail: Detail, history: History, width: int, height: int) -> list[Line]:
@@ -56,14 +56,15 @@ def short(detail: Detail, history: History, width: int, height: int) -> list[Lin
     proc = detail.proc
     top = rule([(elide(f"{proc.name} {proc.pid}", width - 18), "bold")], width, [_ENTER])
     room = width - 1
-    lines = _head(detail, room, _SHORT_COMMAND_ROWS)[1:]
+    head = _head(detail, room - 1, _SHORT_COMMAND_ROWS)[1:]
+    lines: list[Line] = [[(" ", ""), *line] for line in head]
     lines += _short_memory(detail, room)
     tail = _groups(detail, room)[1:] + _short_limits(detail, room)
     tail += _doom(detail, room)[1:] + _family(detail, room)[1:] + _short_files(detail, room)
     left = height - 1 - len(lines) - len(tail)
     rows = max(3, min(10, left - 1))
     lines += [*_graph(history, room, rows), *tail]
-    return [top, *([("", ""), *fitted(line, room), (" ", "")] for line in lines)][:height]
+    return cut([top, *lines], width)[:height]
 
 
 def nobody(pool: Proc | None, width: int) -> list[Line]:
@@ -104,7 +105,7 @@ def _head(detail: Detail, width: int, rows: int) -> list[Line]:
     words = wrap(proc.command, width)
     lines += [[(row, "")] for row in words[:rows]]
     if len(words) > rows:
-        lines[-1] = [(elide(words[rows - 1], width - 1) + "…", "")]
+        lines[-1] = [(clip(words[rows - 1], width - 1) + "…", "")]
     lines += _joined(_facts(detail), " · ", width)
     if detail.ended:
         lines += [[(row, "crit")] for row in wrap(_ended(detail), width)]
@@ -215,7 +216,7 @@ def _short_memory(detail: Detail, width: int) -> list[Line]:
     lines.append(_sizes([("anon", memory.anon), ("file", memory.file), ("shmem", memory.shmem)]))
     lines.append(_sizes([("swap", memory.swap), ("page tables", memory.page_tables)]))
     if why := detail.why.get("pss"):
-        lines.append([(" ", ""), (elide(f"PSS, USS ? {why}", width - 2), "muted")])
+        lines.append([("  ", ""), (elide(f"PSS, USS ? {why}", width - 2), "muted")])
     return lines
 
 

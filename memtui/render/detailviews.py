@@ -7,9 +7,14 @@ from collections.abc import Sequence
 from memtui.kernel.procmore import OpenFile
 from memtui.model.detail import FILES, Detail, Environment, Mappings
 from memtui.render.postmortem import wrap
-from memtui.render.spans import Line
+from memtui.render.spans import Line, fitted, width_of
 from memtui.text import cells, elide, elide_left, fit, show
 from memtui.units import size
+
+
+def cut(lines: list[Line], width: int) -> list[Line]:
+    """Return lines, none of them wider than `width` cells."""
+    return [fitted(line, min(width, width_of(line))) for line in lines]
 
 
 def unknown(what: str, why: str, width: int) -> list[Line]:
@@ -55,7 +60,8 @@ def files_page(detail: Detail, width: int) -> list[Line]:
     lines: list[Line] = [[(elide(words, width), "muted")]]
     if (missing := (detail.descriptors or 0) - FILES) > 0:
         lines.append([(f"{missing} more were not looked at", "muted")])
-    return [*lines, [], files_head(width), *(file_line(f, width) for f in [*first, *rest])]
+    files = (file_line(f, width) for f in [*first, *rest])
+    return cut([*lines, [], files_head(width), *files], width)
 
 
 def mappings_page(told: Mappings | None, width: int) -> list[Line]:
@@ -72,7 +78,7 @@ def mappings_page(told: Mappings | None, width: int) -> list[Line]:
         left = _numbers(m[1:])
         name = elide_left(show(m.name), max(8, width - len(left)))
         lines.append([(left, "" if m.pss or m.swap else "muted"), (name, "bold" if m.uss else "")])
-    return [*lines, [(fit(_numbers(total) + "in all", width), "sum")]]
+    return cut([*lines, [(fit(_numbers(total) + "in all", width), "sum")]], width)
 
 
 def _numbers(values: Sequence[int]) -> str:
@@ -94,4 +100,4 @@ def environment_page(told: Environment | None, width: int) -> list[Line]:
             name, rest = elide(name, width - 9), []
         lines.append([(name, "bold"), (equals, "muted"), (first, "")])
         lines += [[(" " * (cells(name) + 1), ""), (row, "")] for row in rest]
-    return lines
+    return cut(lines, width)
