@@ -44,7 +44,10 @@ class Settings(NamedTuple):
 
 
 _DEFAULTS = Settings()
-_KNOWN = ("columns", "sort", "invert", "theme", "delay", "totals", "pools", "alerts")
+_FLAGS = {"pools": "pools", "tree": "tree", "kernel_threads": "kernel", "paths": "paths"}
+"""Keys of the file that are true or false, and the fields of `Shown` that they are."""
+_UNITS = {"": "", "auto": "", "K": "K", "KiB": "K", "M": "M", "MiB": "M", "G": "G", "GiB": "G"}
+_KNOWN = ("columns", "sort", "invert", "theme", "delay", "totals", "unit", "alerts", *_FLAGS)
 
 
 def path(env: Mapping[str, str]) -> str:
@@ -142,6 +145,18 @@ class _Reader:
         keys = dict.fromkeys(v for v in value if v in BY_KEY and v != "command")
         return (*keys, "command")
 
+    def shown(self) -> Shown:
+        """Return what of the table is shown."""
+        flags = {
+            field: self.flag(key, Shown._field_defaults[field]) is True
+            for key, field in _FLAGS.items()
+        }
+        unit = self.text("unit")
+        if unit not in _UNITS:
+            self.note("unit", "must be auto, KiB, MiB or GiB")
+        totals = self.flag("totals", None)
+        return Shown(self.columns(), totals, unit=_UNITS.get(unit, ""), **flags)
+
     def order(self) -> Order:
         """Return what is sorted by."""
         word = self.text("sort") or _DEFAULTS.order.key
@@ -163,7 +178,7 @@ def _understood(told: dict[str, Any], file: str) -> Settings:
     under.strange(Alerts._fields)
     flags = {k: bool(under.flag(k, v)) for k, v in Alerts._field_defaults.items() if k != "command"}
     done = Settings(
-        Shown(main.columns(), main.flag("totals", None), main.flag("pools", True) is not False),
+        main.shown(),
         main.order(),
         main.text("theme"),
         main.delay(),
@@ -175,15 +190,19 @@ def _understood(told: dict[str, Any], file: str) -> Settings:
 
 def changed(shown: Shown, order: Order, kept: Settings) -> dict[str, Value]:
     """Return what is now another than in `kept`, by the keys of the file."""
-    now: dict[str, Value | None] = {
-        "columns": list(shown.columns), "totals": shown.totals, "pools": shown.pools,
-        "sort": order.key, "invert": order.inverted,
-    }  # fmt: skip
-    was = {
-        "columns": list(kept.shown.columns), "totals": kept.shown.totals,
-        "pools": kept.shown.pools, "sort": kept.order.key, "invert": kept.order.inverted,
-    }  # fmt: skip
+    now, was = _written(shown, order), _written(kept.shown, kept.order)
     return {k: v for k, v in now.items() if v is not None and v != was[k]}
+
+
+def _written(shown: Shown, order: Order) -> dict[str, Value | None]:
+    return {
+        "columns": list(shown.columns),
+        "totals": shown.totals,
+        "sort": order.key,
+        "invert": order.inverted,
+        "unit": f"{shown.unit}iB" if shown.unit else "auto",
+        **{key: bool(getattr(shown, field)) for key, field in _FLAGS.items()},
+    }
 
 
 def save(file: str, changes: Mapping[str, Value]) -> str:

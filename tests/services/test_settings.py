@@ -49,6 +49,7 @@ def test_without_a_file_there_are_the_defaults(file: Path) -> None:
 
 def test_all_of_it_is_read_back(file: Path) -> None:
     shown, order = Shown(("pid", "pss", "command"), False, False), Order("pss", True)
+    shown = shown._replace(tree=True, kernel=False, paths=False, unit="M")
     assert save(str(file), changed(shown, order, Settings())) == ""
     more: dict[str, Value] = {
         "theme": "memtui-light",
@@ -103,6 +104,9 @@ def test_unknown_keys_are_told_and_kept(file: Path) -> None:
         ('invert = "no"', "invert must be true or false"),
         ("delay = 0", "delay must be 0.1 to 3600 seconds"),
         ("delay = true", "delay must be"),
+        ("tree = 1", "tree must be true or false"),
+        ('kernel_threads = "no"', "kernel_threads must be true or false"),
+        ('unit = "TiB"', "unit must be auto, KiB, MiB or GiB"),
         ("delay = nan", "delay must be"),
         ('theme = ["x"]', "theme must be a text"),
         ("alerts = 1", "alerts must be a table"),
