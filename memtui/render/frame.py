@@ -23,6 +23,8 @@ from memtui.render.totals import totals_line
 from memtui.text import cells, elide, safe
 
 MIN_WIDTH, MIN_HEIGHT = 40, 10
+SIDE_FROM = 160
+"""Columns from which there is room for details beside the table."""
 _ROOMY, _SHORT = 30, 14  # lines from which totals are shown, and can be
 KEYS = (
     ("F1", "Help", "help"),
@@ -51,6 +53,7 @@ class Shown(NamedTuple):
     kernel: bool = True  # kernel threads too
     paths: bool = True  # programs with the directory they lie in
     unit: str = ""  # "K", "M" or "G" for all sizes; "": as their magnitude has it
+    details: bool = True  # a column of details, where there is room for one
 
     def has_totals(self, height: int) -> bool:
         """Whether there is a line of totals on a screen of `height` lines."""
@@ -78,6 +81,13 @@ def geometry(width: int, height: int) -> Geometry:
     scopes = 1 if height >= 20 else 0
     table = height - 1 - quota - scopes - bottom - 1
     return Geometry(1, quota, scopes, table, bottom, 1, width - right, right)
+
+
+def side_width(width: int, shown: Shown) -> int:
+    """Return the cells of the column of details at the right of the table; 0: there is none."""
+    if width < SIDE_FROM or not shown.details:
+        return 0
+    return min(72, 54 + (width - SIDE_FROM) // 4)
 
 
 def kills_words(kills: int, earlier: int) -> Line:
@@ -145,7 +155,7 @@ def graph_title() -> Line:
 
 def needs(width: int, order: Order, shown: Shown) -> int:
     """Return what has to be read for the columns that fit, and for the order: bits."""
-    columns = solve(width - 1, chosen(shown.columns))
+    columns = solve(width - side_width(width, shown) - 1, chosen(shown.columns))
     return fields.needs((*(c.field.key for c in columns), order.key))
 
 
@@ -170,7 +180,10 @@ def first_frame(
         paths=shown.paths,
         unit=shown.unit,
     )
-    table, words = _first_rows(snapshot, width, height, order, view, shown, wanted)
+    side = side_width(width, shown)
+    table, words = _first_rows(snapshot, width - side, height, order, view, shown, wanted)
+    if side:
+        table = [line + fitted([("│", "rule")], side) for line in table]
     lines = [fitted(title_line(snapshot, 0, 0, width, () if g.scopes else words), width)]
     box = quota_lines(snapshot.quota, width, g.quota, snapshot.trend)
     lines += [fitted(line, width) for line in box]

@@ -35,7 +35,8 @@ from memtui.render.tabs import scope_at, scopes_line
 from memtui.services.jobs import Jobs
 from memtui.text import elide
 from memtui.tui.acting import Acting
-from memtui.tui.finding import Finding
+from memtui.tui.detailed import Detailed
+from memtui.tui.detailing import Detailing
 from memtui.tui.keys import MAIN
 from memtui.tui.state import State
 from memtui.tui.widgets.lines import Lines
@@ -81,7 +82,7 @@ class ScopeLine(Lines):
             screen.go_scope(scope)
 
 
-class MainScreen(Finding):
+class MainScreen(Detailed):
     """Everything at one look. Draws the state; computes nothing itself."""
 
     BINDINGS: ClassVar[list[BindingType]] = MAIN
@@ -96,6 +97,7 @@ class MainScreen(Finding):
     ) -> None:
         super().__init__(state, order, shown, narrowing)
         self.acting = Acting(self, jobs)
+        self.detailing = Detailing(self)
         self._title = Lines(self._title_lines, id="title")
         self._quota = Lines(self._quota_lines, id="quota")
         self._scopes = ScopeLine(self._scope_lines, id="scopes")
@@ -111,8 +113,10 @@ class MainScreen(Finding):
         yield self._title
         yield self._quota
         yield self._scopes
-        yield self.table
-        yield self.groups
+        with Horizontal(id="middle"):
+            yield self.table
+            yield self.groups
+            yield self.detailing.panel
         with Horizontal(id="bottom"):
             yield self._events
             yield self._graph
@@ -142,6 +146,7 @@ class MainScreen(Finding):
         self.query_one("#bottom").styles.height = g.bottom
         self._events.styles.width = g.left
         self._graph.styles.width = g.right
+        self.arrange_details()
 
     def on_screen_resume(self) -> None:
         """Draw what happened while another screen stood before this one."""
@@ -161,6 +166,7 @@ class MainScreen(Finding):
                 for part in (self._title, self._scopes, self._events, self._keys):
                     part.draw()
         self.acting.check()
+        self.detailing.tick()
 
     def _title_lines(self, width: int, _: int) -> list[Line]:
         state = self.state
@@ -191,12 +197,15 @@ class MainScreen(Finding):
         return graph_panel(values, self.state.limit, graph_title(), width, height)
 
     def _key_lines(self, width: int, _: int) -> list[Line]:
-        if self._said is not None and time.monotonic() > self._said[2]:
+        return [self.said_line(width) or keys_line(width)]
+
+    def said_line(self, width: int) -> Line | None:
+        """Return the sentence that stands in place of the key bar, while one does."""
+        if self._said is None or time.monotonic() > self._said[2]:
             self._said = None
-        if self._said is None:
-            return [keys_line(width)]
+            return None
         text, role, _until = self._said
-        return [[(" " + elide(text, width - 2), role)]]
+        return [(" " + elide(text, width - 2), role)]
 
     def say(self, text: str, role: str = "accent") -> None:
         """Show one sentence in place of the key bar for some seconds, or until the next key."""
@@ -226,6 +235,7 @@ class MainScreen(Finding):
     def close(self) -> None:
         """End what this screen started: commands run under a limit."""
         self.acting.close()
+        self.detailing.close()
 
     # -- actions
 
@@ -283,6 +293,10 @@ class MainScreen(Finding):
         """Choose the columns: a header was clicked with the right button."""
         self.action_columns()
 
+    def on_process_table_opened(self) -> None:
+        """Show the details of the row that was clicked twice."""
+        self.action_open()
+
     def action_toggle_pools(self) -> None:
         """Show or hide the rows for memory that belongs to no process."""
         shown = self.table.shown
@@ -297,13 +311,14 @@ class MainScreen(Finding):
             self.say("there is no room for totals: the screen is too low", "warn")
 
     def action_open(self) -> None:
-        """Show what is below a row: the processes of a sum, the files of a tmpfs."""
+        """Show what is below a row: details of a process, those of a sum, files of a tmpfs."""
         if self.scope in SUMMED:
             self.open_group()
             return
         pool = self.table.pool
         if pool is None:
             self.memtui.sampler.refresh()
+            self.detailing.open()
             return
         point = mount_point(pool)
         if point is None:

@@ -32,6 +32,12 @@ class ProcessTable(Scrolling):
             super().__init__()
             self.key = key
 
+    class Opened(Message):
+        """A row was clicked twice: its details."""
+
+    class Pointed(Message):
+        """The cursor stands on another row."""
+
     class HeaderAsked(Message):
         """A header was clicked with the right button: which columns there are."""
 
@@ -56,6 +62,7 @@ class ProcessTable(Scrolling):
         self.jobs: frozenset[int] = frozenset()  # PIDs of commands that memtui runs
         self.following = False  # the window stays on the cursor's process, whatever scrolls
         self.shift = 0  # cells that the command line is scrolled to the left
+        self._pointed: Identity | None = None
         self._columns: tuple[Column, ...] = ()
         self._formatted: dict[Identity, tuple[Proc, str, Twig, Line]] = {}
 
@@ -252,6 +259,15 @@ class ProcessTable(Scrolling):
 
     # -- drawing
 
+    def draw(self) -> None:
+        """Draw what has changed; tell where the cursor stands on another row."""
+        super().draw()
+        held = self._held
+        identity = None if held is None else held.identity
+        if identity != self._pointed:
+            self._pointed = identity
+            self.post_message(self.Pointed())
+
     def make(self, width: int, height: int) -> tuple[list[Line], int | None]:
         """Return the header and the visible rows; the last column is the scroll bar."""
         self._solve(width)
@@ -338,6 +354,9 @@ class ProcessTable(Scrolling):
         """Put the cursor on a row; on the lines of the tree, or again on the same row, fold it."""
         again = index == self.cursor and event.chain == 1
         self.move_to(index)
+        if event.chain == 2:
+            self.post_message(self.Opened())
+            return
         twig, command = self._twig(index), self._columns[-1]
         on_lead = 0 <= event.x - command.x < lead_width(twig, command.width)
         if twig.children and (again or on_lead):
