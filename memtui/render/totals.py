@@ -42,11 +42,11 @@ def totals_line(
     """
     line: Line = []
     whole = len(procs) >= count
-    words = [f"{count if not whole else len(procs)} processes"]
+    missing: dict[int, list[str]] = {}  # of so many processes these columns are unknown
     for column in columns:
         field = column.field
         if field.key == "command":
-            said = ", ".join(words)
+            said = ", ".join([f"{len(procs) if whole else count} processes", *_unknown(missing)])
             texts = (f"{said}; {why}" if why else said for why in WHY)
             fitting = (t for t in texts if len(t) <= column.width)
             line.append((next(fitting, elide(said, column.width)), "head"))
@@ -57,6 +57,10 @@ def totals_line(
             known = whole and unknown < max(1, len(procs))
             text = (size_in(total, unit) if unit else size(total)) if known else "?"
             if whole and unknown:
-                words.append(f"{field.title} of {unknown} unknown")
+                missing.setdefault(unknown, []).append(field.title)
         line += [(fit(text, column.width, field.right), "sum"), (" ", "head")]
     return line
+
+
+def _unknown(missing: dict[int, list[str]]) -> list[str]:
+    return [f"{'/'.join(titles)} of {n} unknown" for n, titles in sorted(missing.items())]

@@ -33,7 +33,7 @@ def test_sums_stand_below_their_columns_and_unknown_is_counted() -> None:
 def test_half_known_sums_say_so() -> None:
     procs = [proc(1, 4, pss=MIB), proc(2, 6)]
     made = plain(totals_line(procs, solve(160, chosen(KEYS)), 2))
-    assert "PSS of 1 unknown" in made
+    assert "PSS of 1 unknown, USS/SWAP of 2 unknown" in made
     assert made.split()[:2] == ["10.0M", "1.00M"]
 
 
