@@ -14,13 +14,13 @@ from typing import NamedTuple
 from memtui.kernel import procfs, proctree
 from memtui.kernel.errors import Denied, KernelError
 from memtui.kernel.roots import LIVE
-from memtui.services.depth import NEEDS
 from memtui.services.target import Target
 from memtui.units import size
 
 BUDGET_S = 1.0
 """Seconds that reading may take: about 100 GiB."""
 _EXACT = 16 << 10  # bytes: rounding, and pages like the zero page
+_NEEDS = "needs its user, or CAP_SYS_PTRACE"
 _KIN = 16  # relatives outside that are looked at, at most
 _NOTABLE = 20  # a least amount below 1/20 of the most is not worth its words
 
@@ -68,7 +68,7 @@ def _of(pid: int, in_time: bool) -> Worth:
         try:
             rollup = procfs.read_rollup(LIVE, pid)
         except Denied:
-            why = NEEDS
+            why = _NEEDS
         except KernelError:
             return Worth()  # ended, or a kernel thread
         else:

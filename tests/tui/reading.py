@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import sys
 from collections import Counter
@@ -18,6 +19,7 @@ DIALOG = re.compile(r"\b15 SIGTERM")
 POOL = re.compile(
     r" \[(tmpfs|shared memory|page cache|kernel|unexplained|counted twice)\]( |…|▕|▐|$)"
 )
+_CELLS = itertools.cycle((20, 22))  # two clicks on the same cell could be a double click
 _UNITS = {"B": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 _SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 
@@ -187,7 +189,7 @@ def row_wait(term: Terminal, pid: int) -> Row:
 
 def point_at(term: Terminal, pid: int) -> Row:
     """Click the row of a process that is visible, and wait for the cursor."""
-    term.click(20, row_wait(term, pid).y)
+    term.click(next(_CELLS), row_wait(term, pid).y)
     return wait_cursor(term, pid)
 
 

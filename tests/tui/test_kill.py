@@ -181,7 +181,7 @@ def test_ancestor_asks_a_second_time(term: Terminal, child: Child) -> None:
     term.send("Enter")
     assert DIALOG.search(term.text()), "Enter is no second yes"
     term.send("y")
-    term.wait_for(re.compile(rf"\b{os.getpid()} is alive after SIGCONT"))
+    term.wait_for(re.compile(rf"\b{os.getpid()} goes on after SIGCONT"))
 
 
 @pytest.mark.parametrize("way", ["click", "arrow"])
@@ -202,7 +202,7 @@ def test_yes_sends_the_signal_that_was_asked_about(way: str) -> None:
         else:
             term.send("Down", "Down")
         term.send("y")
-        term.wait_for(re.compile(rf"\b{term.pid} is alive after SIGCONT"))
+        term.wait_for(re.compile(rf"\b{term.pid} goes on after SIGCONT"))
         assert term.process.poll() is None
 
 

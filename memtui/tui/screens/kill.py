@@ -57,6 +57,9 @@ class Grown(Message):
 class KillDialog(ModalScreen[Signal]):
     """Names the target, lets its PID be typed over, and takes a signal by list, number or name."""
 
+    DEFAULT_CSS = """
+    KillDialog OptionList { text-wrap: nowrap; text-overflow: ellipsis; }
+    """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,f10", "leave", "leave", id="kill.leave"),
         Binding("tab,shift+tab", "other", "PID or signal", id="kill.other", priority=True),
@@ -147,16 +150,16 @@ class KillDialog(ModalScreen[Signal]):
         if not self._targets:
             return ""
         which = "it" if len(self._targets) == 1 else "all"
-        if self._total is None:
-            words = f"killing {which} frees … (being read)"
-        else:
-            words = f"killing {which} frees {self._total.text}"
-            if self._total.unread:
-                of = f" of {len(self._targets)}" if len(self._targets) > 1 else ""
-                words += f"; {self._total.unread}{of} unread: {self._total.why}"
+        frees = "…" if self._total is None else self._total.text
+        words = f"killing {which} frees {frees}"
         if self._whole:
-            return f"{words}. With who is born meanwhile; F5: only these"
-        return f"{words}. F5: with {self._more} below" if self._more else words
+            words += "; with who is born meanwhile (F5: not)"
+        elif self._more:
+            words += f"; F5: {self._more} below too"
+        if self._total is not None and self._total.unread:
+            count = f"{self._total.unread} of {len(self._targets)} " if which == "all" else ""
+            words += f"\n{count}not readable: {self._total.why}"
+        return words
 
     # -- what is read beside the screen
 
