@@ -63,6 +63,7 @@ class OomWatch:
         self._view = View(is_initial(roots, "pid"), is_initial(roots, "cgroup"))
         self._open: list[_Open] = []
         self._taken: set[Identity] = set()  # victims of events that are closed
+        self._taken_pids: set[int] = set()  # and of those whom the log alone told of then
         self._claimed: set[tuple[int, bytes]] = set()  # records of the log
         self._next_id = 1
         self._looked_since = 0.0  # `since` of the look before
@@ -184,8 +185,15 @@ class OomWatch:
         self._claimed |= {m.kill.key for m in found}
 
     def _taken_by_others(self, held: _Open) -> set[Identity]:
-        others = [identities(o.event.victims) for o in self._open if o is not held]
-        return self._taken.union(*others)
+        return self._named_by([o.event for o in self._open if o is not held])
+
+    def _named_by(self, events: Sequence[OomEvent]) -> set[Identity]:
+        """Who is a victim of these events, or of one that is closed."""
+        victims = [v for e in events for v in e.victims]
+        pids = {v.pid for v in victims if v.start is None} if self._view.pids else set()
+        pids |= self._taken_pids
+        late = {d.proc[:2] for d in self.departures.departed if pids and d.proc.pid in pids}
+        return self._taken | identities(victims) | late
 
     def _name(self, held: _Open, last: bool) -> bool:
         """Name the event's victims anew; True if that changed it.
@@ -214,7 +222,7 @@ class OomWatch:
     ) -> list[OomEvent]:
         """Events of big processes of ours that SIGKILL ended, but no OOM killer."""
         limit = quota.binding.bytes // 20 if quota.binding else BIG
-        named = self._taken.union(*(identities(o.event.victims) for o in self._open))
+        named = self._named_by([o.event for o in self._open])
         if any(len(o.event.victims) < o.event.count for o in self._open):
             return []  # they may yet be named
         departed = [
@@ -238,6 +246,9 @@ class OomWatch:
         self._open = [h for h in self._open if h not in done]
         for held in done:
             self._taken |= identities(held.event.victims)
+            if self._view.pids:
+                self._taken_pids |= {v.pid for v in held.event.victims if v.start is None}
+        self._taken_pids &= {k.pid for k in logged}
         if not self._open:
             self._taken &= {d.proc[:2] for d in self.departures.departed}
         self._claimed &= {k.key for k in logged}
