@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 
@@ -59,7 +60,10 @@ def to_screen(kills: int) -> tuple[list[float], int]:
     found, lost = [], 0
     with memory_group_of(limit=LIMIT) as group:
         argv = [sys.executable, "-m", "memtui", "--delay", "5", "--cgroup", group.cgroup]
-        with Terminal(argv, 120, 40) as term:
+        with (
+            tempfile.TemporaryDirectory(prefix="memtui-state-") as state,
+            Terminal(argv, 120, 40, {"XDG_STATE_HOME": state}) as term,
+        ):
             term.wait_for("F10")
             time.sleep(2.0)  # a tool, no test: until the first frame has become the TUI
             for _ in range(kills):
@@ -70,6 +74,7 @@ def to_screen(kills: int) -> tuple[list[float], int]:
                     found.append(time.time() - child.ended)
                 except AssertionError:
                     lost += 1
+                    print(f"never saw {child.pid}:", *term.lines()[-10:], sep="\n", file=sys.stderr)
                 child.end()
                 time.sleep(WINDOW_S + 0.5)  # the next is an event of its own
             term.send("q")

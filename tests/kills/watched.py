@@ -148,14 +148,18 @@ def watching(
     """A watcher that has made its first sample."""
     line = [sys.executable, "-m", "tests.kills.watcher", f"--delay={delay_s}"]
     line += [] if cgroup is None else [f"--cgroup={cgroup}"]
-    with tempfile.NamedTemporaryFile(prefix="memtui-closed-") as closed:
+    with (
+        tempfile.TemporaryDirectory(prefix="memtui-state-") as state,
+        tempfile.NamedTemporaryFile(prefix="memtui-closed-") as closed,
+    ):
+        os.chmod(state, 0o777)  # nobody's watcher remembers there, too; nothing is of earlier runs
         os.fchmod(closed.fileno(), 0)
         process = subprocess.Popen(
             [*MODES[mode].prefix(closed.name), *line],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=ROOT,
-            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "XDG_STATE_HOME": state},
         )
         watched = Watched(process)
         try:
