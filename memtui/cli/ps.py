@@ -1,130 +1,113 @@
-"""`memtui ps`: the process table once, as text or JSON."""
+"""`memtui ps`: the process table once, and what smem makes of it, as text, CSV or JSON."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-import sys
+from typing import Any
 
-from memtui.cli.arguments import add_root
-from memtui.cli.common import (
-    OK,
-    Failure,
-    UsageError,
-    check_filter,
-    check_root,
-    put,
-    terminal_width,
-)
+from memtui.cli import psargs, pslook
+from memtui.cli.common import OK, Failure, check_root, put, terminal_width
+from memtui.cli.psargs import Asked, configure
+from memtui.cli.pslook import Seen
 from memtui.kernel.errors import KernelError
 from memtui.kernel.roots import Roots
-from memtui.model import fields, query
-from memtui.model.badness import Doomed, describe, total_of
-from memtui.model.snapshot import Proc, Quota
-from memtui.render import ansi, palette
+from memtui.model.badness import describe
+from memtui.model.tree import LONE
+from memtui.render import rows, summaries
 from memtui.render.quota import limit_words
-from memtui.render.rows import DOOMED, View, text_table
-from memtui.render.spans import Line
+from memtui.render.rows import DOOMED
 from memtui.services import census
-from memtui.services.quota import QuotaSource
 from memtui.units import size
 
-
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Add the options of `memtui ps`."""
-    keys = ", ".join(f.key for f in fields.FIELDS)
-    parser.add_argument("--json", action="store_true", help="one JSON document, schema memtui.ps/1")
-    parser.add_argument(
-        "--sort",
-        default="rss",
-        metavar="FIELD",
-        help=f"{keys} (default rss; quantities biggest first)",
-    )
-    parser.add_argument("--invert", action="store_true", help="the other way round")
-    parser.add_argument(
-        "-F",
-        "--filter",
-        default="",
-        metavar="TEXT",
-        help="only these: text, a|b, 'mem>500m user=ann cmd~jupyter state=Z !cgroup~docker'",
-    )
-    parser.add_argument("--limit-rows", type=int, metavar="N", help="print the first N rows only")
-    add_root(parser)
+__all__ = ["configure", "main"]
 
 
 def main(args: argparse.Namespace) -> int:
-    """Print the table; return the exit status. Raises UsageError, Failure."""
+    """Print what is asked for; return the exit status. Raises UsageError, Failure."""
+    wanted = psargs.understand(args)
     roots = Roots(check_root(args.root))
+    if args.system and wanted.form != "json":
+        from memtui.cli import pssums
+
+        pssums.print_areas(args, wanted, roots)
+        return OK
     try:
-        order = query.Order(fields.find(args.sort).key, args.invert)
-    except ValueError as e:
-        raise UsageError(f"--sort: {e}") from None
-    if args.limit_rows is not None and args.limit_rows < 0:
-        raise UsageError(f"--limit-rows {args.limit_rows} is negative")
-    wanted = check_filter(args.filter)
-    try:
-        found = census.take(roots)
+        seen = pslook.look(args, wanted, roots)
     except KernelError as e:
         raise Failure(f"cannot read the process list: {e}") from e
-    quota = QuotaSource(roots).read()
-    found = census.deepen(roots, found, order.field.needs | wanted.needs, quota)
-    found = found._replace(procs=query.sort(found.procs, order))
-    doomed = census.next_victim(roots, found, quota)
-    view = _view(found, quota, doomed)
-    chosen = [p for p in found.procs if wanted.matches(p, view)]
-    shown = found._replace(procs=chosen[: args.limit_rows])
-    if args.json:
-        put(json.dumps(census.as_json(roots, shown, quota, doomed)) + "\n")
+    if wanted.form == "json":
+        put(json.dumps(_document(args, wanted, seen)) + "\n")
+    elif wanted.report is not None:
+        from memtui.cli import pssums
+
+        pssums.print_summary(args, wanted, seen)
+    elif wanted.form == "csv":
+        _print_csv(args, wanted, seen)
     else:
-        _print(found, shown.procs, quota, order, view, doomed)
+        _print_processes(args, wanted, seen)
     return OK
 
 
-def _view(found: census.Census, quota: Quota, doomed: Doomed | None) -> View:
-    """What rows and filters depend on beside a process; on a terminal others' rows are dimmed."""
-    tty = sys.stdout is not None and sys.stdout.isatty()
-    return View(
-        quota.binding.bytes if quota.binding else None,
-        os.geteuid() if tty else None,
-        doomed=doomed.all if doomed else (),
-        host=quota.host.total,
-        total=total_of(quota),
-        boot=found.boot,
-        now=found.now,
-    )
-
-
-def _print(
-    found: census.Census,
-    shown: list[Proc],
-    quota: Quota,
-    order: query.Order,
-    view: View,
-    doomed: Doomed | None,
-) -> None:
-    tty = sys.stdout is not None and sys.stdout.isatty()
-    depth = ansi.depth(dict(os.environ)) if tty else ansi.NO_COLOR
-    keys = dict.fromkeys((*fields.DEFAULT, order.key))  # what it is sorted by is to be seen
-    columns = fields.chosen(tuple(keys))
-    lines = text_table(shown, terminal_width() if tty else 400, view, order, columns)
-    if doomed is not None:
-        words = describe(doomed, found.procs)
-        lines.append([(f"{DOOMED} whom the OOM killer would take now: {words}", "muted")])
-    lines.append(_footer(found, shown, quota))
-    if depth == ansi.NO_COLOR:
-        text = "\n".join("".join(t for t, _ in line).rstrip() for line in lines)
+def _print_processes(args: argparse.Namespace, wanted: Asked, seen: Seen) -> None:
+    tell = not args.no_header
+    doomed = census.next_victim(seen.roots, seen.all, seen.quota) if tell else None
+    amounts = pslook.amounts(args, seen.quota)
+    view = pslook.view_of(seen.all, seen.quota, doomed)._replace(unit=amounts.unit)
+    width = terminal_width() if pslook.on_terminal() else None
+    fields = summaries.dressed(wanted.fields, amounts, args.numeric, width is None)
+    if width is not None and not wanted.explicit:
+        columns = rows.solve(width, tuple(fields), view.unit)
     else:
-        text = "\n".join(map(ansi.Painter(palette.DARK, depth).line, lines))
-    put(text + "\n")
+        columns = summaries.placed(fields, seen.shown, view, width)
+    twigs = seen.twigs or [LONE] * len(seen.shown)
+    head = rows.header(columns, wanted.order)
+    lines = [head] if tell else []
+    lines += [rows.row(p, columns, view, "", t) for p, t in zip(seen.shown, twigs, strict=False)]
+    if args.totals:
+        sums = summaries.totals(seen.shown, columns, amounts)
+        lines += [summaries.ruled(columns, sums, width), sums]
+    if doomed is not None:
+        words = describe(doomed, seen.all.procs)
+        lines.append([(f"{DOOMED} whom the OOM killer would take now: {words}", "muted")])
+    notes = pslook.notes(seen, fields)
+    pslook.finish(lines, [_footer(args, seen), *notes] if tell else notes, tell)
 
 
-def _footer(found: census.Census, shown: list[Proc], quota: Quota) -> Line:
-    count = f"{len(found.procs)} processes"
-    if len(shown) < len(found.procs):
+def _footer(args: argparse.Namespace, seen: Seen) -> str:
+    count, shown = f"{len(seen.all.procs)} processes", seen.shown
+    if len(shown) < len(seen.all.procs):
         count = f"{len(shown)} of {count}"
-    if found.unreadable:
-        count += f" ({found.unreadable} could not be read)"
+    if seen.all.unreadable:
+        count += f" ({seen.all.unreadable} could not be read)"
     rss = size(sum(p.rss for p in shown))
-    text = f"{count}, RES {rss} in all (shared pages counted each time); {limit_words(quota, 60)}"
-    return [(text, "muted")]
+    what = "RES" if args.mapfilter is None else "RES of the mappings chosen"
+    text = f"{count}, {what} {rss} in all (shared pages counted each time)"
+    if args.percent:
+        text += f"; 100 % is the machine's {size(seen.quota.host.total)}"
+    return f"{text}; {limit_words(seen.quota, 60)}"
+
+
+def _print_csv(args: argparse.Namespace, wanted: Asked, seen: Seen) -> None:
+    from memtui.render.plain import process_lines
+
+    view = pslook.view_of(seen.all, seen.quota)
+    header = not args.no_header
+    put(process_lines(seen.shown, wanted.fields, view, args.numeric, header))
+    pslook.complain_of(pslook.notes(seen, wanted.fields))
+
+
+def _document(args: argparse.Namespace, wanted: Asked, seen: Seen) -> dict[str, Any]:
+    """The document that is promised; sums are arrays of their own beside what is always there."""
+    doomed = census.next_victim(seen.roots, seen.all, seen.quota)
+    whole = {p.identity: p for p in seen.all.procs}  # of all mappings, whatever was chosen
+    shown = seen.all._replace(procs=[whole[p.identity] for p in seen.shown])
+    made = census.as_json(seen.roots, shown, seen.quota, doomed)
+    if seen.mappings and wanted.report is None:
+        for each, mappings in zip(made["processes"], seen.mappings, strict=True):
+            each["mapped"] = census.mapped_json(mappings)
+    if wanted.report is not None or args.mapfilter is not None:
+        from memtui.cli import pssums
+
+        made |= pssums.extras(args, seen)
+    return made

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from memtui.kernel.files import Files, find_field, parse_number
+from memtui.kernel.procfs import parse_kb_table
 from memtui.kernel.roots import Roots, read_optional
 
 
@@ -128,6 +129,11 @@ class HostReader:
 def read_host(roots: Roots) -> MemInfo:
     """Return /proc/meminfo, once; all unknown where it cannot be read."""
     return parse_meminfo(read_optional(roots.proc + "/meminfo") or b"")
+
+
+def read_table(roots: Roots) -> dict[str, int]:
+    """Return every line of /proc/meminfo that has a unit, in bytes; empty where unreadable."""
+    return parse_kb_table(read_optional(roots.proc + "/meminfo") or b"")
 
 
 def read_oom_kill(roots: Roots) -> int | None:

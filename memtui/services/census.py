@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from memtui.kernel import procfs
 from memtui.kernel.errors import KernelError
@@ -13,10 +14,13 @@ from memtui.kernel.levels import at_or_below
 from memtui.kernel.roots import Roots
 from memtui.model.badness import Doomed, Weight, level_of, total_of, weigh_in
 from memtui.model.quota import host_json
-from memtui.model.snapshot import Proc, Quota
+from memtui.model.snapshot import BADNESS, ROLLUP, Proc, Quota
 from memtui.services.sampler import open_processes
 from memtui.services.weights import Weigher
 from memtui.text import decode
+
+if TYPE_CHECKING:
+    from memtui.kernel.procmore import Mapping
 
 
 class Detail(NamedTuple):
@@ -41,6 +45,7 @@ class Census(NamedTuple):
     unreadable: int
     boot: int | None = None  # seconds since the epoch when the clock of `Proc.start` was 0
     now: int | None = None  # seconds since the epoch; unknown of a captured tree
+    unread_pids: tuple[int, ...] = ()  # those that could not be read, as far as still there
 
 
 def take(roots: Roots) -> Census:
@@ -54,9 +59,41 @@ def take(roots: Roots) -> Census:
     if roots.live and hasattr(time, "CLOCK_BOOTTIME"):
         now = time.clock_gettime(time.CLOCK_BOOTTIME)
         procs = [p._replace(cpu_pct=_average(p, now)) for p in procs]
-        return Census(procs, source.unreadable, round(time.time() - now), int(time.time()))
-    boot = procfs.read_boot_time(roots) if procfs.is_there(roots) else None
-    return Census(procs, source.unreadable, boot)
+        found = Census(procs, source.unreadable, round(time.time() - now), int(time.time()))
+    else:
+        boot = procfs.read_boot_time(roots) if procfs.is_there(roots) else None
+        found = Census(procs, source.unreadable, boot)
+    return found._replace(unread_pids=_unread(roots, procs)) if found.unreadable else found
+
+
+def _unread(roots: Roots, procs: Sequence[Proc]) -> tuple[int, ...]:
+    """The PIDs that /proc lists and that are not among `procs`."""
+    known = {p.pid for p in procs}
+    with contextlib.suppress(KernelError):
+        return tuple(sorted(n for n in map(int, procfs.list_pids(roots)) if n not in known))
+    return ()
+
+
+def hidden(roots: Roots, found: Census) -> str:
+    """Return in a sentence who could not be read at all and what would grant it; "" if nobody.
+
+    Where /proc lists only our own processes nobody can be counted, but that is known.
+    """
+    if not procfs.is_there(roots):
+        return ""
+    from memtui.kernel import probe
+
+    us = found.now is not None and os.geteuid() != 0
+    option = probe.read_hidepid(roots) if found.unreadable or us else None
+    grant = "root, or the group that /proc's mount option gid= names, sees them"
+    if found.unreadable:
+        few = ", ".join(map(str, found.unread_pids[:5])) + ", …" * (len(found.unread_pids) > 5)
+        who = f" (PID {few})" if few else ""
+        why = f"hidepid={option}: {grant}" if option else "see memtui doctor"
+        return f"{found.unreadable} could not be read at all{who}; {why}"
+    if option and not probe.sees_others(roots):
+        return f"others' processes are hidden by hidepid={option}: {grant}"
+    return ""
 
 
 def deepen(roots: Roots, found: Census, needs: int, quota: Quota) -> Census:
@@ -64,12 +101,24 @@ def deepen(roots: Roots, found: Census, needs: int, quota: Quota) -> Census:
 
     smaps_rollup costs 30 us for a small process and about 10 ms per GiB.
     """
-    if not needs or not procfs.is_there(roots):
+    if not needs:
         return found
+    if not procfs.is_there(roots):
+        return found._replace(procs=_portable_deep(found.procs, needs))
     from memtui.services.depth import Depth
 
-    weights = Weigher(roots).weigh(found.procs, quota)
+    weights = Weigher(roots).weigh(found.procs, quota) if needs & BADNESS else {}
     return found._replace(procs=Depth(roots).fill_all(found.procs, needs, quota, weights))
+
+
+def _portable_deep(procs: list[Proc], needs: int) -> list[Proc]:
+    """PSS, USS and swap where there is no Linux procfs; the rest is unknown there."""
+    if not needs & ROLLUP:
+        return procs
+    from memtui.services import portable
+
+    told = ((p, portable.full(p.pid)) for p in procs)
+    return [p._replace(pss=t.pss, uss=t.uss, swap=t.swap) for p, t in told]
 
 
 def _average(proc: Proc, now: float) -> float:
@@ -127,6 +176,12 @@ def proc_json(proc: Proc, more: Detail, boot_time: int | None) -> dict[str, Any]
         "nice": proc.nice,
         "oom_score_adj": more.oom_score_adj,
     }
+
+
+def mapped_json(mappings: Sequence[Mapping]) -> dict[str, int]:
+    """Return how many mappings these are, and their sizes in bytes."""
+    keys = ("maps", "pss", "uss", "rss", "swap", "virt")
+    return {key: sum(getattr(m, key) for m in mappings) for key in keys}
 
 
 def next_victim(roots: Roots, found: Census, quota: Quota) -> Doomed | None:

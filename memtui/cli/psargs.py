@@ -1,0 +1,271 @@
+"""The options of `memtui ps`, which are smem's too, and what they amount to."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+from memtui.cli.arguments import add_root
+from memtui.cli.common import UsageError, check_filter
+from memtui.model import asked, fields
+from memtui.model.fields import Field
+
+if TYPE_CHECKING:
+    from memtui.model.filter import Filter
+    from memtui.model.sums import Head, Report
+
+    Search = Callable[[str], object]
+
+_ABOUT = (
+    "Prints the process table once. Options and columns are smem's; quantities are sorted biggest "
+    "first, so that -r is smem's order, the biggest last. -t, -k, -p, -M show smem's columns "
+    "unless -c names others: these read smaps_rollup of every process, which takes 30 us each and "
+    "10 ms per GiB. Sizes are KiB, MiB, GiB as their suffix says (1024); in --csv and --json bytes."
+)
+
+
+class Asked(NamedTuple):
+    """What a command line asks for, checked."""
+
+    form: str  # "text", "csv" or "json"
+    fields: tuple[Field, ...]  # of processes
+    order: asked.By
+    explicit: bool  # -c named the columns
+    report: Report | None = None  # -u, -m, -w
+    heads: tuple[Head, ...] = ()
+    head: Head | None = None  # sorted by
+    process: Search | None = None
+    user: tuple[Search, Search] | None = None  # looks for a part, and for the whole
+    mapping: Search | None = None
+    filter: Filter | None = None
+
+    @property
+    def maps(self) -> bool:
+        """Whether every mapping is read."""
+        wanted = asked.needs((*self.fields, self.order.field)) & asked.MAPPINGS
+        return bool(wanted) or self.mapping is not None
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `memtui ps`."""
+    parser.description = _ABOUT
+    keys = ", ".join(f.key for f in (*fields.FIELDS, *asked.EXTRA))
+    add = parser.add_argument
+    add(
+        "-c",
+        "--columns",
+        metavar="LIST",
+        help=f"columns, with blanks or commas between: {keys}; smem's vss is virt",
+    )
+    add(
+        "-s",
+        "--sort",
+        metavar="FIELD",
+        help="sort by it, quantities biggest first (default pss where it is shown, else rss)",
+    )
+    add(
+        "-r",
+        "--reverse",
+        "--invert",
+        dest="invert",
+        action="store_true",
+        help="the other way round: biggest last, as smem has it without -r",
+    )
+    add(
+        "-t",
+        "--totals",
+        action="store_true",
+        help="sums in a last line; ≥ where some are not known",
+    )
+    add("-n", "--numeric", action="store_true", help="users as numbers")
+    add(
+        "-H",
+        "--no-header",
+        action="store_true",
+        help="rows alone: no header, no notes; what could not be read is said on stderr",
+    )
+    add("-a", "--autosize", action="store_true", help="as always: columns fit the terminal")
+    _add_units(parser)
+    _add_views(parser)
+    _add_choices(parser)
+    add("--tree", action="store_true", help="children below their parents, sorted among siblings")
+    add("--limit-rows", type=int, metavar="N", help="print the first N rows only")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="one JSON document, schema memtui.ps/1")
+    form.add_argument(
+        "--csv",
+        action="store_true",
+        help="RFC 4180, numbers in bytes, seconds, per cent; unknown is empty",
+    )
+    add_root(parser)  # fmt: skip
+
+
+def _add_units(parser: argparse.ArgumentParser) -> None:
+    units = parser.add_mutually_exclusive_group()
+    units.add_argument(
+        "-k", "--abbreviate", action="store_true", help="sizes with a suffix, as is usual in memtui"
+    )
+    units.add_argument(
+        "-p",
+        "--percent",
+        action="store_true",
+        help="sizes in per cent of the machine's memory, of its swap for swap (column quota: of "
+        "the limit that binds)",
+    )
+    units.add_argument("--kib", action="store_true",
+        help="sizes in KiB without a suffix, as smem without -k")  # fmt: skip
+
+
+def _add_views(parser: argparse.ArgumentParser) -> None:
+    views = parser.add_mutually_exclusive_group()
+    views.add_argument(
+        "-u", "--users", action="store_true", help="sums by user: user count swap uss pss rss virt"
+    )
+    views.add_argument(
+        "-m",
+        "--mappings",
+        action="store_true",
+        help="sums by mapping: map count pids swap uss rss pss virt avgpss avguss avgrss",
+    )
+    views.add_argument("-w", "--system", action="store_true",
+        help="the whole machine: area used cache noncache")  # fmt: skip
+
+
+def _add_choices(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add(
+        "-P",
+        "--processfilter",
+        metavar="REGEX",
+        help="processes in whose name or command line it is found; memtui itself is left out",
+    )
+    add(
+        "-U",
+        "--userfilter",
+        metavar="REGEX",
+        help="users in whose name it is found, or whose number it is",
+    )
+    add(
+        "-M",
+        "--mapfilter",
+        metavar="REGEX",
+        help="only mappings in whose name it is found: sizes are of those",
+    )
+    add(
+        "-F",
+        "--filter",
+        default="",
+        metavar="TEXT",
+        help="as on the screen: text, a|b, 'mem>500m user=ann cmd~jupyter !cgroup~docker'",
+    )
+
+
+def understand(args: argparse.Namespace) -> Asked:
+    """Return what is asked for. Raises UsageError with one sentence."""
+    form = "json" if args.json else "csv" if args.csv else "text"
+    _check(args, form)
+    made = Asked(form, (), asked.By(), args.columns is not None)
+    summed = args.users or args.mappings or args.system
+    made = _summary(args, made) if summed else _processes(args, made)
+    made = made._replace(
+        process=_search("-P", args.processfilter),
+        user=_user(args.userfilter),
+        mapping=_search("-M", args.mapfilter),
+        filter=check_filter(args.filter) if args.filter else None,
+    )
+    if made.mapping is not None and made.report is None:
+        _check_mapped(made)
+    return made
+
+
+def _check(args: argparse.Namespace, form: str) -> None:
+    """Raise UsageError where one option would make another one lie."""
+    if args.limit_rows is not None and args.limit_rows < 0:
+        raise UsageError(f"--limit-rows {args.limit_rows} is negative")
+    if form != "text":
+        for option, given in (("-k", args.abbreviate), ("-p", args.percent), ("--kib", args.kib)):
+            if given:
+                raise UsageError(f"--{form} has bytes: leave {option} away")
+    if args.csv and args.totals:
+        raise UsageError("--csv holds rows alone: leave -t away, or use --json, which has totals")
+    if args.json and (args.columns is not None or args.no_header):
+        option = "-H" if args.no_header else "-c"
+        raise UsageError(f"--json holds all that is known: leave {option} away")
+    summary = "-u" if args.users else "-m" if args.mappings else "-w" if args.system else ""
+    if args.tree and summary:
+        raise UsageError(f"--tree is for processes, {summary} for sums: choose one")
+    filters = (args.processfilter, args.userfilter, args.mapfilter, args.filter)
+    if args.system and any(filters):
+        raise UsageError("-w is of the whole machine: it knows no -P, -U, -M, --filter")
+
+
+def _summary(args: argparse.Namespace, made: Asked) -> Asked:
+    from memtui.model.sums import AREAS, MAPPINGS, USERS
+
+    report = USERS if args.users else MAPPINGS if args.mappings else AREAS
+    try:
+        names = report.shown if args.columns is None else _names(args.columns)
+        heads = tuple(map(report.find, names))
+    except ValueError as e:
+        raise UsageError(f"-c: {e}") from None
+    try:
+        head = report.find(report.order if args.sort is None else args.sort)
+    except ValueError as e:
+        raise UsageError(f"--sort: {e}") from None
+    return made._replace(report=report, heads=heads, head=head)
+
+
+def _names(text: str) -> list[str]:
+    names = asked.words(text)
+    if not names:
+        raise UsageError("-c names no column")
+    return names
+
+
+def _processes(args: argparse.Namespace, made: Asked) -> Asked:
+    of_smem = args.totals or args.abbreviate or args.percent or args.kib or args.mapfilter
+    try:
+        if args.columns is not None:
+            columns = [asked.find(name) for name in _names(args.columns)]
+        else:
+            columns = list(map(asked.column, asked.SMEM if of_smem else fields.DEFAULT))
+    except ValueError as e:
+        raise UsageError(f"-c: {e}") from None
+    keys = list(dict.fromkeys(f.key for f in columns))
+    try:
+        name = args.sort if args.sort is not None else "pss" if "pss" in keys else "rss"
+        order = asked.By(asked.find(name).key, args.invert)
+    except ValueError as e:
+        raise UsageError(f"--sort: {e}") from None
+    if args.columns is None and order.key not in keys:
+        keys.insert(len(keys) - 1, order.key)  # what it is sorted by is to be seen
+    if args.tree:  # its lines stand before the commands
+        keys = [k for k in keys if k != "command"] + ["command"]
+    return made._replace(fields=tuple(map(asked.column, keys)), order=order)
+
+
+def _check_mapped(made: Asked) -> None:
+    for field in (*made.fields, made.order.field):
+        if field.key in asked.OF_WHOLE:
+            raise UsageError(f"-M: {field.title} is known of whole processes, not of some mappings")
+
+
+def _search(option: str, pattern: str | None) -> Search | None:
+    if pattern is None:
+        return None
+    import re
+
+    try:
+        return re.compile(pattern).search
+    except (re.error, OverflowError, RecursionError) as e:
+        raise UsageError(f"{option} {pattern!r} is no regular expression: {e}") from None
+
+
+def _user(pattern: str | None) -> tuple[Search, Search] | None:
+    search = _search("-U", pattern)
+    if search is None:
+        return None
+    import re
+
+    return search, re.compile(pattern or "").fullmatch
