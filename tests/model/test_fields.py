@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from memtui.model.fields import BY_KEY, FIELDS, find
@@ -47,6 +47,7 @@ UNREAD = [
 sizes = st.none() | st.integers(0, 2**62)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     amounts=st.lists(sizes, min_size=9, max_size=9),
     cpu=st.none() | st.floats(0, 1e6),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from memtui.model.growth import Growth, per_minute
@@ -65,6 +65,7 @@ def test_who_is_gone_is_forgotten() -> None:
     assert len(watched._points) < 30
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(st.floats(0, 1e5), st.integers(0, 2**50)), max_size=14))
 def test_any_series_has_an_answer_between_its_extremes(points: list[tuple[float, int]]) -> None:
     points = sorted(points)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from memtui.model.kinship import trees
@@ -40,6 +40,7 @@ def test_a_ring_hangs_nobody() -> None:
     assert told(proc(1, 1, ppid=2), proc(2, 1, ppid=1), proc(3, 1, ppid=0)) == {3: (1, False)}
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 50)), max_size=20))
 def test_the_roots_hold_everything_once(made: list[tuple[int, int]]) -> None:
     rows = [proc(i, mib, ppid=min(up, i - 1)) for i, (up, mib) in enumerate(made, 1)]

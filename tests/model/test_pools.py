@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from memtui.kernel.levels import Parts
@@ -45,6 +45,7 @@ def test_what_is_counted_twice_is_said_to_be() -> None:
 sizes = st.none() | st.integers(0, 1 << 44)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(sizes, min_size=8, max_size=8), st.lists(st.integers(1, 1 << 40)), sizes)
 def test_it_adds_up_whenever_a_rest_is_told(
     parts: list[int | None], used: list[int], own: int | None

@@ -6,7 +6,7 @@ import sys
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from memtui.services import toml
@@ -45,6 +45,7 @@ columns = "not me"
 """
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(keys, values, max_size=6))
 def test_what_is_written_is_read_by_any_parser(told: dict[str, Any]) -> None:
     text = toml.edit("", told)
@@ -61,6 +62,7 @@ words = st.sampled_from(
 )  # fmt: skip
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(words, max_size=5))
 def test_plain_lines_are_read_as_a_real_parser_reads_them(lines: list[str]) -> None:
     text = "\n".join(lines)
@@ -93,6 +95,7 @@ def test_new_keys_stand_with_their_table() -> None:
     assert all(line in made.split("\n") for line in WRITTEN.split("\n"))
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(keys, values, max_size=4), st.dictionaries(keys, values, max_size=4))
 def test_edits_add_up(first: dict[str, Any], second: dict[str, Any]) -> None:
     assert tomllib.loads(toml.edit(toml.edit("", first), second)) == {**first, **second}
