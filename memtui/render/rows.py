@@ -139,19 +139,20 @@ def _text(field: Field, proc: Proc, view: View) -> str:
 
 def _pool_row(pool: Proc, columns: tuple[Column, ...], view: View) -> Line:
     """Memory that belongs to no process: how much, which share, and what it is."""
+    role = "muted" if pool.pool == "cache" else "pool"  # cache is no danger by itself
     line: Line = []
     for column in columns:
         field = column.field
         if field.key == "command":
             text = elide(clip_left(pool.command, cells(pool.command) - view.shift), column.width)
-            line.append((text, "pool"))
+            line.append((text, role))
             continue
         text = ""
         if field.key == "rss":
             text = size_in(pool.rss, view.unit) if view.unit else size_short(pool.rss)
         elif field.key in ("quota", "host") and pool.rss > 0:
             text = field.text(pool, view)
-        line.append((fit(text, column.width, field.right) + " ", "pool"))
+        line.append((fit(text, column.width, field.right) + " ", role))
     return line
 
 
