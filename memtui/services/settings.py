@@ -44,7 +44,10 @@ class Settings(NamedTuple):
 
 
 _DEFAULTS = Settings()
-_FLAGS = {"pools": "pools", "tree": "tree", "kernel_threads": "kernel", "paths": "paths"}
+_FLAGS = {
+    "pools": "pools", "tree": "tree", "kernel_threads": "kernel", "paths": "paths",
+    "details": "details",
+}  # fmt: skip
 """Keys of the file that are true or false, and the fields of `Shown` that they are."""
 _UNITS = {"": "", "auto": "", "K": "K", "KiB": "K", "M": "M", "MiB": "M", "G": "G", "GiB": "G"}
 _KNOWN = ("columns", "sort", "invert", "theme", "delay", "totals", "unit", "alerts", *_FLAGS)

@@ -115,6 +115,8 @@ class Detailing:
     def tick(self) -> None:
         """Follow memory, and read again what is shown."""
         self._tracks.add(self._screen.state.snapshot)
+        if self._screen.table.current is None:
+            self.panel.draw()
         if self.page is not None or (self.panel.display and not self._screen.paused):
             self.ask()
 
@@ -164,7 +166,7 @@ class Detailing:
             self.mappings = told
         else:
             self.environment = told
-        if self.page is not None and self.page.is_attached:
+        if self.page is not None:
             self.page.show_state()
         elif self.panel.display:
             self.panel.draw()

@@ -49,7 +49,7 @@ def test_without_a_file_there_are_the_defaults(file: Path) -> None:
 
 def test_all_of_it_is_read_back(file: Path) -> None:
     shown, order = Shown(("pid", "pss", "command"), False, False), Order("pss", True)
-    shown = shown._replace(tree=True, kernel=False, paths=False, unit="M")
+    shown = shown._replace(tree=True, kernel=False, paths=False, unit="M", details=False)
     assert save(str(file), changed(shown, order, Settings())) == ""
     more: dict[str, Value] = {
         "theme": "memtui-light",

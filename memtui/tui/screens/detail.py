@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 SUMMARY, ENVIRONMENT, FILES, MAPPINGS = "details", "environment", "open files", "mappings"
 VIEWS = (SUMMARY, ENVIRONMENT, FILES, MAPPINGS)
 _SAID_S = 8.0
+_ROOMY = 84  # cells that all keys need
 _KEYS = (
     ("Esc", "back"), ("s", "details"), ("e", "env"), ("l", "files"), ("m", "mappings"),
     ("k", "kill"), ("y", "copy"), ("F5", "again"),
@@ -67,13 +68,24 @@ class DetailScreen(Page):
         elif self.view == MAPPINGS and self._detailing.mappings is None:
             self._detailing.ask_mappings(self.proc)
 
+    def on_screen_resume(self) -> None:
+        """Draw what happened while a dialog stood before this."""
+        self.call_after_refresh(self.show_state)
+
+    def show_state(self) -> None:
+        """Draw it; answers may come before there is anything to draw on, and after."""
+        if self.is_mounted and self.app.screen is self:
+            super().show_state()
+
     def keys(self) -> Line:
         """Return the keys, or what was said just now."""
         said, until = self._said
         width = self.size.width
         if time.monotonic() < until:
             return fitted([(" " + elide(said, width - 2), "accent")], width)
-        return self._detailing.said(width) or keys_of(_KEYS, width)
+        return self._detailing.said(width) or keys_of(
+            _KEYS if width >= _ROOMY else _KEYS[:-1], width
+        )
 
     def lines(self, width: int) -> list[Line]:
         """Return the view that is open."""
