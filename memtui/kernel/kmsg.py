@@ -93,11 +93,6 @@ class Kmsg:
         os.lseek(self._fd, 0, os.SEEK_END)
         self._next = None
 
-    def seek_start(self) -> None:
-        """Go to the oldest record that is kept."""
-        os.lseek(self._fd, 0, os.SEEK_SET)
-        self._next = None
-
     def read(self) -> list[bytes]:
         """Return the records that are there, oldest first. Raises a KernelError."""
         records: list[bytes] = []

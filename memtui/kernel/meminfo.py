@@ -126,11 +126,6 @@ class HostReader:
         self._files.close()
 
 
-def read_host(roots: Roots) -> MemInfo:
-    """Return /proc/meminfo, once; all unknown where it cannot be read."""
-    return parse_meminfo(read_optional(roots.proc + "/meminfo") or b"")
-
-
 def read_table(roots: Roots) -> dict[str, int]:
     """Return every line of /proc/meminfo that has a unit, in bytes; empty where unreadable."""
     return parse_kb_table(read_optional(roots.proc + "/meminfo") or b"")
@@ -139,8 +134,3 @@ def read_table(roots: Roots) -> dict[str, int]:
 def read_oom_kill(roots: Roots) -> int | None:
     """Return `oom_kill` of /proc/vmstat, once."""
     return parse_vmstat(read_optional(roots.proc + "/vmstat") or b"")
-
-
-def read_pressure(roots: Roots) -> Psi:
-    """Return /proc/pressure/memory, once."""
-    return parse_pressure(read_optional(roots.proc + "/pressure/memory") or b"")

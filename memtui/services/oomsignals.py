@@ -37,11 +37,6 @@ class OomSignals:
         self.refused: KernelError | None = None
         self.fired: dict[str, float] = {}  # group: monotonic time of its last OOM
 
-    @property
-    def watching(self) -> int:
-        """How many groups are watched."""
-        return len(self._notices)
-
     def watch(self, version: int, groups: Iterable[tuple[str, str]]) -> None:
         """Watch these groups, (path, directory) each, and none other; at most `MOST` of them."""
         wanted = dict(list({d: p for p, d in groups}.items())[:MOST])

@@ -27,8 +27,6 @@ def test_the_records_of_this_boot_come_in_order() -> None:
         assert times
         assert all(t is not None and 0 <= t <= time.monotonic() + 1 for t in times)
         assert len({record.split(b",")[1] for record in first}) == len(first)
-        kmsg.seek_start()
-        assert kmsg.read()[-1:] != []
     finally:
         kmsg.close()
 

@@ -16,9 +16,7 @@ from memtui.kernel.meminfo import (
     parse_meminfo,
     parse_pressure,
     parse_vmstat,
-    read_host,
     read_oom_kill,
-    read_pressure,
 )
 from memtui.kernel.roots import LIVE, Roots
 from tests.support.trees import tree
@@ -27,7 +25,7 @@ PSI = b"some avg10=1.50 avg60=0.5 avg300=0 total=9\nfull avg10=0.25 avg60=0 avg3
 
 
 def test_meminfo_is_in_bytes() -> None:
-    info = read_host(tree("no_cgroup"))
+    info = HostReader(tree("no_cgroup")).meminfo()
     assert (info.total, info.available) == (8_000_000 * 1024, 5_000_000 * 1024)
     assert (info.swap_total, info.swap_free) == (1_000_000 * 1024, 900_000 * 1024)
     assert info.slab_reclaimable == 73_928 * 1024
@@ -41,7 +39,8 @@ def test_cut_short_is_unknown() -> None:
 
 
 def test_this_machine() -> None:
-    info, reader = read_host(LIVE), HostReader(LIVE)
+    reader = HostReader(LIVE)
+    info = reader.meminfo()
     assert info.total == os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     for _ in range(2):
         assert reader.meminfo().total == info.total
@@ -51,9 +50,9 @@ def test_this_machine() -> None:
 
 def test_absent_files_are_unknown(tmp_path: Path) -> None:
     roots = Roots(str(tmp_path))
-    assert set(read_host(roots)) == {None}
+    assert set(HostReader(roots).meminfo()) == {None}
     assert read_oom_kill(roots) is None
-    assert read_pressure(roots) == Psi()
+    assert HostReader(roots).pressure() == Psi()
     assert HostReader(roots).oom_kill() is None
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memtui.kernel.cgroup import Events, Hierarchy, Level, Parts, read_hierarchy
-from memtui.kernel.meminfo import MemInfo, Psi, read_host
+from memtui.kernel.meminfo import HostReader, MemInfo, Psi
 from memtui.model.quota import (
     derive_declared,
     derive_host,
@@ -38,7 +38,7 @@ def v2(*levels: Level) -> Hierarchy:
 
 def of_tree(name: str) -> Quota:
     roots = tree(name)
-    return resolve_quota(read_hierarchy(roots), derive_host(read_host(roots)))
+    return resolve_quota(read_hierarchy(roots), derive_host(HostReader(roots).meminfo()))
 
 
 def summary(quota: Quota) -> tuple[int, str, int | None]:
