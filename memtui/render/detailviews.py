@@ -70,6 +70,10 @@ def mappings_page(told: Mappings | None, width: int) -> list[Line]:
         return [[("  reading smaps…", "muted")]]
     if told.why:
         return unknown("mappings", told.why, width)
+    if not told.rows:
+        return [
+            [(elide("  it maps nothing: a kernel thread, or one that is ending", width), "muted")]
+        ]
     total = [sum(column) for column in zip(*(m[1:] for m in told.rows), strict=True)] or [0] * 6
     words = f"summed by name as smem -m does; reading took {1000 * told.took_s:.0f} ms, F5 again"
     head = f"{'COUNT':>6} {'PSS':>6} {'USS':>6} {'RES':>6} {'SWAP':>6} {'VIRT':>6}  MAPPING"
