@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from memtui.cli.arguments import add_root
 from memtui.cli.common import UsageError, check_filter
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from memtui.model.sums import Head, Report
 
     Search = Callable[[str], object]
+    _Option = tuple[str, dict[str, Any]]
 
 _ABOUT = (
     "Prints the process table once. Options and columns are smem's; quantities are sorted biggest "
@@ -47,118 +48,97 @@ class Asked(NamedTuple):
         return bool(wanted) or self.mapping is not None
 
 
+def _flag(words: str, help_: str) -> _Option:
+    return words, {"action": "store_true", "help": help_}
+
+
+def _valued(words: str, metavar: str, help_: str, **more: object) -> _Option:
+    return words, {"metavar": metavar, "help": help_, **more}
+
+
+def _options() -> tuple[_Option, ...]:
+    """Options that go together with all others."""
+    keys = ", ".join(f.key for f in (*fields.FIELDS, *asked.EXTRA))
+    return (
+        _valued(
+            "-c --columns",
+            "LIST",
+            f"columns, with blanks or commas between: {keys}; smem's vss is virt",
+        ),
+        _valued(
+            "-s --sort",
+            "FIELD",
+            "sort by it, quantities biggest first (default pss where shown, else rss)",
+        ),
+        _flag(
+            "-r --reverse --invert", "the other way round: biggest last, as smem has it without -r"
+        ),
+        _flag("-t --totals", "sums in a last line; ≥ where some are not known"),
+        _flag("-n --numeric", "users as numbers"),
+        _flag(
+            "-H --no-header",
+            "rows alone: no header, no notes; what could not be read is said on stderr",
+        ),
+        _flag("-a --autosize", "as always: columns fit the terminal"),
+        _flag("--tree", "children below their parents, sorted among siblings"),
+        _valued("--limit-rows", "N", "print the first N rows only", type=int),
+        _valued(
+            "-P --processfilter",
+            "REGEX",
+            "processes in whose name or command line it is found; memtui itself is left out",
+        ),
+        _valued(
+            "-U --userfilter", "REGEX", "users in whose name it is found, or whose number it is"
+        ),
+        _valued(
+            "-M --mapfilter", "REGEX", "only mappings in whose name it is found: sizes are of those"
+        ),
+        _valued(
+            "-F --filter",
+            "TEXT",
+            "as on the screen: text, a|b, 'mem>500m user=ann cmd~jupyter !cgroup~docker'",
+            default="",
+        ),
+    )
+
+
+def _choices() -> tuple[tuple[_Option, ...], ...]:
+    """Groups of which one at most may be chosen: the unit of sizes, the view, the form."""
+    return (
+        (
+            _flag("-k --abbreviate", "sizes with a suffix, as is usual in memtui"),
+            _flag(
+                "-p --percent",
+                "sizes in per cent of the machine's memory, of its swap for swap (column quota: "
+                "of the limit that binds)",
+            ),
+            _flag("--kib", "sizes in KiB without a suffix, as smem without -k"),
+        ),
+        (
+            _flag("-u --users", "sums by user: user count swap uss pss rss virt"),
+            _flag(
+                "-m --mappings",
+                "sums by mapping: map count pids swap uss rss pss virt avgpss avguss avgrss",
+            ),
+            _flag("-w --system", "the whole machine: area used cache noncache"),
+        ),
+        (
+            _flag("--json", "one JSON document, schema memtui.ps/1"),
+            _flag("--csv", "RFC 4180, numbers in bytes, seconds, per cent; unknown is empty"),
+        ),
+    )
+
+
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of `memtui ps`."""
     parser.description = _ABOUT
-    keys = ", ".join(f.key for f in (*fields.FIELDS, *asked.EXTRA))
-    add = parser.add_argument
-    add(
-        "-c",
-        "--columns",
-        metavar="LIST",
-        help=f"columns, with blanks or commas between: {keys}; smem's vss is virt",
-    )
-    add(
-        "-s",
-        "--sort",
-        metavar="FIELD",
-        help="sort by it, quantities biggest first (default pss where it is shown, else rss)",
-    )
-    add(
-        "-r",
-        "--reverse",
-        "--invert",
-        dest="invert",
-        action="store_true",
-        help="the other way round: biggest last, as smem has it without -r",
-    )
-    add(
-        "-t",
-        "--totals",
-        action="store_true",
-        help="sums in a last line; ≥ where some are not known",
-    )
-    add("-n", "--numeric", action="store_true", help="users as numbers")
-    add(
-        "-H",
-        "--no-header",
-        action="store_true",
-        help="rows alone: no header, no notes; what could not be read is said on stderr",
-    )
-    add("-a", "--autosize", action="store_true", help="as always: columns fit the terminal")
-    _add_units(parser)
-    _add_views(parser)
-    _add_choices(parser)
-    add("--tree", action="store_true", help="children below their parents, sorted among siblings")
-    add("--limit-rows", type=int, metavar="N", help="print the first N rows only")
-    form = parser.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="one JSON document, schema memtui.ps/1")
-    form.add_argument(
-        "--csv",
-        action="store_true",
-        help="RFC 4180, numbers in bytes, seconds, per cent; unknown is empty",
-    )
-    add_root(parser)  # fmt: skip
-
-
-def _add_units(parser: argparse.ArgumentParser) -> None:
-    units = parser.add_mutually_exclusive_group()
-    units.add_argument(
-        "-k", "--abbreviate", action="store_true", help="sizes with a suffix, as is usual in memtui"
-    )
-    units.add_argument(
-        "-p",
-        "--percent",
-        action="store_true",
-        help="sizes in per cent of the machine's memory, of its swap for swap (column quota: of "
-        "the limit that binds)",
-    )
-    units.add_argument("--kib", action="store_true",
-        help="sizes in KiB without a suffix, as smem without -k")  # fmt: skip
-
-
-def _add_views(parser: argparse.ArgumentParser) -> None:
-    views = parser.add_mutually_exclusive_group()
-    views.add_argument(
-        "-u", "--users", action="store_true", help="sums by user: user count swap uss pss rss virt"
-    )
-    views.add_argument(
-        "-m",
-        "--mappings",
-        action="store_true",
-        help="sums by mapping: map count pids swap uss rss pss virt avgpss avguss avgrss",
-    )
-    views.add_argument("-w", "--system", action="store_true",
-        help="the whole machine: area used cache noncache")  # fmt: skip
-
-
-def _add_choices(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add(
-        "-P",
-        "--processfilter",
-        metavar="REGEX",
-        help="processes in whose name or command line it is found; memtui itself is left out",
-    )
-    add(
-        "-U",
-        "--userfilter",
-        metavar="REGEX",
-        help="users in whose name it is found, or whose number it is",
-    )
-    add(
-        "-M",
-        "--mapfilter",
-        metavar="REGEX",
-        help="only mappings in whose name it is found: sizes are of those",
-    )
-    add(
-        "-F",
-        "--filter",
-        default="",
-        metavar="TEXT",
-        help="as on the screen: text, a|b, 'mem>500m user=ann cmd~jupyter !cgroup~docker'",
-    )
+    for words, how in _options():
+        parser.add_argument(*words.split(), **how)
+    for group in _choices():
+        exclusive = parser.add_mutually_exclusive_group()
+        for words, how in group:
+            exclusive.add_argument(*words.split(), **how)
+    add_root(parser)
 
 
 def understand(args: argparse.Namespace) -> Asked:
@@ -235,7 +215,7 @@ def _processes(args: argparse.Namespace, made: Asked) -> Asked:
     keys = list(dict.fromkeys(f.key for f in columns))
     try:
         name = args.sort if args.sort is not None else "pss" if "pss" in keys else "rss"
-        order = asked.By(asked.find(name).key, args.invert)
+        order = asked.By(asked.find(name).key, args.reverse)
     except ValueError as e:
         raise UsageError(f"--sort: {e}") from None
     if args.columns is None and order.key not in keys:

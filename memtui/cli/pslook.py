@@ -132,12 +132,15 @@ def amounts(args: argparse.Namespace, quota: Quota) -> summaries.Amounts:
 
 def notes(seen: Seen, fields: Sequence[Field]) -> list[str]:
     """Return in sentences what is not known, of whom, and what would grant it."""
-    from memtui.services.depth import NEEDS
+    grant = ""
+    if seen.unread or asked.needs(fields):  # then it is imported already, else it need not be
+        from memtui.services.depth import NEEDS
 
-    said = summaries.unknowns(seen.shown, fields, NEEDS)
+        grant = NEEDS
+    said = summaries.unknowns(seen.shown, fields, grant)
     if seen.unread and not any(f.key == "maps" for f in fields):
         who = summaries.named(seen.unread)
-        said.append(f"mappings of {len(seen.unread)} not known: {who}; {NEEDS}")
+        said.append(f"mappings of {len(seen.unread)} not known: {who}; {grant}")
     hidden = census.hidden(seen.roots, seen.all)
     return [*said, hidden] if hidden else said
 

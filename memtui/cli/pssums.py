@@ -60,7 +60,7 @@ def _print_rows(
 ) -> None:
     head, heads = wanted.head, wanted.heads
     assert head is not None
-    down = (head.kind != "text" and head.key != "order") != args.invert
+    down = (head.kind != "text" and head.key != "order") != args.reverse
     shown = sums.arrange(found, head, down)[: args.limit_rows]
     tell = not args.no_header
     if wanted.form == "csv":

@@ -52,7 +52,8 @@ def dressed(columns: Sequence[Field], amounts: Amounts, numeric: bool, whole: bo
             field = field._replace(text=lambda p, _: "?" if p.cgroup is None else safe(p.cgroup))
         elif field.key in SIZES and amounts.percent:
             text = _share(field, amounts)
-            field = field._replace(text=text, width=max(7, field.width))
+            least = 9 if field.key in ("virt", "tree") else 7  # may be more than there is
+            field = field._replace(text=text, width=max(least, field.width))
         made.append(field)
     return made
 
@@ -81,7 +82,7 @@ def placed(
         last = i == len(fields) - 1
         if not field.width and not last:
             field = field._replace(key="words", width=_CUT, text=_words)
-        if field.width and width is None:
+        if field.width and width is None and not field.right:  # numbers fit as they are
             field = field._replace(width=_widest(field, procs, view))
         cell = field.width or _rest(procs, width, x)
         columns.append(Column(field, cell, x))
@@ -94,9 +95,9 @@ def _words(proc: Proc, _: Context) -> str:
 
 
 def _widest(field: Field, procs: Sequence[Proc], view: View) -> int:
-    """How wide a column is that cuts nothing; the title has an arrow behind it."""
-    widest = max((cells(field.text(p, view)) for p in procs), default=0)
-    return max(widest, len(field.title) + 1, field.width if field.right else 0)
+    """How wide a column of text is that cuts nothing; the title has an arrow behind it."""
+    widest = max((cells(text) for text in {field.text(p, view) for p in procs}), default=0)
+    return max(widest, len(field.title) + 1)
 
 
 def _rest(procs: Sequence[Proc], width: int | None, x: int) -> int:

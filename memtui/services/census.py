@@ -79,12 +79,13 @@ def hidden(roots: Roots, found: Census) -> str:
 
     Where /proc lists only our own processes nobody can be counted, but that is known.
     """
+    if not found.unreadable and (found.now is None or os.geteuid() == 0):
+        return ""
     if not procfs.is_there(roots):
         return ""
     from memtui.kernel import probe
 
-    us = found.now is not None and os.geteuid() != 0
-    option = probe.read_hidepid(roots) if found.unreadable or us else None
+    option = probe.read_hidepid(roots)
     grant = "root, or the group that /proc's mount option gid= names, sees them"
     if found.unreadable:
         few = ", ".join(map(str, found.unread_pids[:5])) + ", …" * (len(found.unread_pids) > 5)
