@@ -46,9 +46,8 @@ class Detailing:
         self._screen = screen
         self._details: Details | None = None
         self._tracks = Tracks()
-        self._detail: Detail | None = None
+        self._detail: Detail | None = None  # of the table alone, until more was read
         self._rest: Timer | None = None
-        self._read = False  # whether that came from the kernel, not from the table
         self.mappings: Mappings | None = None
         self.environment: Environment | None = None
         self.page: DetailScreen | None = None
@@ -61,7 +60,6 @@ class Detailing:
         known = self._detail
         if known is None or known.proc.identity != proc.identity:
             known = self._detail = outline(proc, self._screen.snapshot)
-            self._read = False
         return known
 
     def history(self, proc: Proc) -> History:
@@ -159,7 +157,7 @@ class Detailing:
         if isinstance(told, Detail):
             if told.proc.identity != wanted:
                 return
-            self._detail, self._read = told, True
+            self._detail = told
         elif self.page is None or told.identity != wanted:
             return
         elif isinstance(told, Mappings):
