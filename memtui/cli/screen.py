@@ -34,14 +34,13 @@ How near the memory limit is, what uses it, what was killed, and what to do. F1 
   -d, --delay S     seconds between refreshes (default 1)
   -s, --sort FIELD  column to sort by (default rss)
   -F, --filter TEXT show only these: text, a|b, 'mem>500m user=ann cmd~jupyter' (F1 says more)
-  --theme NAME      memtui-dark, memtui-light, or a theme of Textual
+  --theme NAME      dark, light, ansi (the terminal's own colours), or a theme of Textual
   --cgroup PATH     look at this cgroup instead of our own
   --root DIR        read DIR/proc and DIR/sys instead of /proc and /sys
   --readonly        never send a signal, never run a command
   --version         print the version
   -h, --help        print this
 """
-THEMES = {"memtui-dark": palette.DARK, "memtui-light": palette.LIGHT}
 
 
 class Options(NamedTuple):
@@ -110,7 +109,8 @@ def _delay(word: str) -> float:
 
 def _settled(opts: Options, kept: settings.Settings) -> Options:
     """Fill from the settings what the command line leaves open."""
-    theme = opts.theme or os.environ.get("TEXTUAL_THEME", "") or kept.theme
+    wanted = opts.theme or os.environ.get("TEXTUAL_THEME", "") or kept.theme
+    theme = palette.theme_name(wanted, ansi.depth(dict(os.environ)))
     return opts._replace(
         delay_s=kept.delay_s if opts.delay_s is None else opts.delay_s,
         order=opts.order or kept.order,
@@ -122,7 +122,16 @@ def main(opts: Options) -> int:
     """Show the TUI until the user quits; return the exit status."""
     if not (os.isatty(0) and os.isatty(_TTY)):
         raise UsageError("needs a terminal on stdin and stderr; `memtui ps` prints one table")
-    file, wanted = settings.path(os.environ), opts.theme
+    if os.environ.get("TERM") == "dumb":
+        raise UsageError("TERM=dumb cannot place a cursor; `memtui ps` prints one table")
+    if os.environ.get("NO_COLOR") == "":  # that means colours, but Textual takes it otherwise
+        del os.environ["NO_COLOR"]
+    if opts.theme and palette.theme_name(opts.theme, 0) not in palette.PALETTES:
+        from memtui.tui.theme import names  # Textual's are asked for only then
+
+        if opts.theme not in names():
+            raise UsageError(f"--theme {opts.theme!r}: choose from {', '.join(names())}")
+    file = settings.path(os.environ)
     kept = settings.load(file)
     opts = _settled(opts, kept)
     order = opts.order or Order()
@@ -144,9 +153,6 @@ def main(opts: Options) -> int:
         app = MemtuiApp(
             sampler, first, order, opts.theme, opts.readonly, painted, kept, file, chosen
         )
-        if wanted and wanted not in app.available_themes:
-            names = ", ".join(sorted(app.available_themes))
-            raise UsageError(f"--theme {wanted!r}: choose from {names}")
         return app.show(mode)
 
 
@@ -161,7 +167,7 @@ def _look(sampler: Sampler, opts: Options, rows: int, shown: frame.Shown) -> Sna
 
 def _paint(first: Snapshot, opts: Options, size: os.terminal_size, shown: frame.Shown) -> None:
     """Write the first frame, real rows and all."""
-    colors = THEMES.get(opts.theme, palette.DARK)
+    colors = palette.PALETTES.get(opts.theme, palette.DARK)
     depth = ansi.depth(dict(os.environ))
     painter = ansi.Painter(colors._replace(mono=depth == ansi.NO_COLOR), depth, filled=True)
     uid = None if opts.root else os.geteuid()

@@ -2,19 +2,38 @@
 
 from __future__ import annotations
 
-from memtui.render.palette import Look, Palette, looks
+from memtui.render.palette import ANSI, Look, Palette, looks
 from memtui.render.spans import Line
 
-TRUE_COLOR, COLORS_256, NO_COLOR = 24, 8, 0
+TRUE_COLOR, COLORS_256, COLORS_16, NO_COLOR = 24, 8, 4, 0
+_NAMES = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
+_USUAL = (  # what terminals make of the sixteen, about: the eight, and the eight bright ones
+    (0, 0, 0), (170, 0, 0), (0, 170, 0), (170, 85, 0), (0, 0, 170), (170, 0, 170), (0, 170, 170),
+    (170, 170, 170), (85, 85, 85), (255, 85, 85), (85, 255, 85), (255, 255, 85), (85, 85, 255),
+    (255, 85, 255), (85, 255, 255), (255, 255, 255),
+)  # fmt: skip
 
 
 def depth(environ: dict[str, str]) -> int:
-    """Return how many colours the terminal has, as Textual decides it."""
-    if environ.get("NO_COLOR"):
+    """Return the bits of colour that the terminal has, as Textual decides it."""
+    term = environ.get("TERM", "").strip().lower()
+    if environ.get("NO_COLOR") or term in ("dumb", "unknown"):
         return NO_COLOR
     if environ.get("COLORTERM", "").strip().lower() in ("truecolor", "24bit"):
         return TRUE_COLOR
-    return COLORS_256
+    return COLORS_256 if term.endswith(("-256color", "-kitty")) else COLORS_16
+
+
+def _nearest_16(r: int, g: int, b: int) -> int:
+    """The closest of the sixteen, by how different two colours look ("redmean")."""
+
+    def distance(i: int) -> int:
+        r2, g2, b2 = _USUAL[i]
+        mean = (r + r2) // 2
+        reds, blues = (512 + mean) * (r - r2) ** 2 >> 8, (767 - mean) * (b - b2) ** 2 >> 8
+        return reds + 4 * (g - g2) ** 2 + blues
+
+    return min(range(16), key=distance)
 
 
 def _nearest_256(r: int, g: int, b: int) -> int:
@@ -30,10 +49,25 @@ def _nearest_256(r: int, g: int, b: int) -> int:
 
 
 def _color(base: int, color: str, colors: int) -> str:
+    """`base` is 38 for text, 48 for what is behind it."""
+    if not color.startswith("#"):
+        return _named(base, color)
     r, g, b = (int(color[i : i + 2], 16) for i in (1, 3, 5))
     if colors == TRUE_COLOR:
         return f"{base};2;{r};{g};{b}"
-    return f"{base};5;{_nearest_256(r, g, b)}"
+    if colors == COLORS_256:
+        return f"{base};5;{_nearest_256(r, g, b)}"
+    return _one_of_16(base, _nearest_16(r, g, b))
+
+
+def _named(base: int, name: str) -> str:
+    if name == "default":
+        return str(base + 1)
+    return _one_of_16(base, _NAMES.index(name.removeprefix("bright_")) + 8 * ("bright_" in name))
+
+
+def _one_of_16(base: int, number: int) -> str:
+    return str(base - 8 + number if number < 8 else base + 52 + number - 8)
 
 
 def _sgr(look: Look, ground: Look, colors: int) -> str:
@@ -54,7 +88,12 @@ class Painter:
     """Turns lines into escape sequences for one palette and one depth of colour."""
 
     def __init__(self, palette: Palette, colors: int, filled: bool = False) -> None:
-        """`filled` draws on the palette's background instead of the terminal's own."""
+        """`filled` draws on the palette's background instead of the terminal's own.
+
+        On that, colours made for another background would not do where there are only sixteen.
+        """
+        if colors == COLORS_16 and not filled:
+            palette = ANSI
         ground = Look(palette.foreground, palette.background) if filled else Look()
         self._codes = {role: _sgr(look, ground, colors) for role, look in looks(palette).items()}
         self._plain = self._codes[""]

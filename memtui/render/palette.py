@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 
 class Look(NamedTuple):
-    """How a role is drawn: colours as #rrggbb, "" for what is there already."""
+    """How a role is drawn: colours as #rrggbb or by name, "" for what is there already."""
 
     fg: str = ""
     bg: str = ""
@@ -58,6 +58,31 @@ LIGHT = Palette(
     selection="#bcd9ef",
     series=("#005f9e", "#b05a00", "#00786a", "#7a3fb8", "#6a6f78"),
 )
+ANSI = Palette(
+    background="default",
+    foreground="default",
+    muted="bright_black",
+    calm="blue",
+    warn="yellow",
+    crit="red",
+    track="default",
+    surface="default",
+    selection="default",  # reversed instead
+    series=("blue", "yellow", "cyan", "magenta", "bright_black"),
+)
+"""The terminal's own colours, as its user chose them: by name, sixteen at most."""
+PALETTES = {"memtui-dark": DARK, "memtui-light": LIGHT, "memtui-ansi": ANSI}
+ALIASES = {"dark": "memtui-dark", "light": "memtui-light", "ansi": "memtui-ansi"}
+
+
+def theme_name(wanted: str, colors: int) -> str:
+    """Return the theme that is meant; where none is, the one for a terminal with `colors`.
+
+    `colors` is the number of bits, as `ansi.depth` has it.
+    """
+    if not wanted:
+        return "memtui-ansi" if colors <= 4 else "memtui-dark"
+    return ALIASES.get(wanted, wanted)
 
 
 def _looks(p: Palette) -> dict[str, Look]:

@@ -67,7 +67,9 @@ class MemtuiApp(App[int]):
         `kept` are the settings that were read from `file`; without a file nothing is saved.
         `wanted` is the filter that holds at the beginning.
         """
-        super().__init__(driver_class=SeamlessDriver if painted else None)
+        driver = SeamlessDriver if painted else None
+        # without colour: else Textual would take greys in place of colours
+        super().__init__(driver_class=driver, ansi_color=bool(os.environ.get("NO_COLOR")) or None)
         for own in THEMES:
             self.register_theme(own)
         name = theme or os.environ.get("TEXTUAL_THEME", "")

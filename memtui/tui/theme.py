@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rich.segment import Segment
 from rich.style import Style
 from textual.app import App
 from textual.strip import Strip
-from textual.theme import Theme
+from textual.theme import BUILTIN_THEMES, Theme
 
-from memtui.render.palette import DARK, LIGHT, Palette, looks
+from memtui.render.palette import ALIASES, ANSI, DARK, LIGHT, PALETTES, Palette, looks
 from memtui.render.spans import Line
 
 
@@ -29,28 +31,43 @@ def _theme(name: str, p: Palette, dark: bool) -> Theme:
     )
 
 
-THEMES = (_theme("memtui-dark", DARK, True), _theme("memtui-light", LIGHT, False))
-_OWN = {"memtui-dark": DARK, "memtui-light": LIGHT}
-_ANSI = Palette(
-    background="default",
-    foreground="default",
-    muted="bright_black",
-    calm="blue",
-    warn="yellow",
-    crit="red",
-    track="default",
-    surface="default",
-    selection="blue",
-    series=("blue", "yellow", "cyan", "magenta", "bright_black"),
+_CURSOR = {
+    "block-cursor-foreground": "ansi_bright_white",
+    "block-cursor-background": "ansi_blue",
+    "block-cursor-text-style": "bold",
+    "block-cursor-blurred-foreground": "ansi_bright_white",
+    "block-cursor-blurred-background": "ansi_bright_black",
+    "block-cursor-blurred-text-style": "none",
+}
+"""Seen on a dark background and on a light one: nobody knows which the terminal has."""
+
+
+def _ansi_theme() -> Theme:
+    """Textual's theme of named colours, in memtui's, and for a light background too."""
+    base = BUILTIN_THEMES["ansi-dark"]
+    return replace(
+        base,
+        name="memtui-ansi",
+        primary="ansi_blue",
+        accent="ansi_blue",
+        success="ansi_blue",
+        variables=base.variables | _CURSOR,
+    )
+
+
+THEMES = (
+    _theme("memtui-dark", DARK, True),
+    _theme("memtui-light", LIGHT, False),
+    _ansi_theme(),
 )
 
 
 def palette_of(theme: Theme, variables: dict[str, str], no_color: bool) -> Palette:
     """Return the palette for a theme: surfaces are the theme's, levels are always ours."""
     if theme.ansi:
-        palette = _ANSI
-    elif theme.name in _OWN:
-        palette = _OWN[theme.name]
+        palette = ANSI
+    elif theme.name in PALETTES:
+        palette = PALETTES[theme.name]
     else:
         ours = DARK if theme.dark else LIGHT
         palette = ours._replace(
@@ -62,10 +79,16 @@ def palette_of(theme: Theme, variables: dict[str, str], no_color: bool) -> Palet
     return palette._replace(mono=no_color)
 
 
+def names() -> list[str]:
+    """Return the names of all themes, ours first, with the short ones."""
+    return [*ALIASES, *PALETTES, *sorted(BUILTIN_THEMES)]
+
+
 class Styles:
     """Rich styles by role, for ordinary lines and for the selected one."""
 
-    def __init__(self, palette: Palette) -> None:
+    def __init__(self, palette: Palette, few: bool = False) -> None:
+        """`few`: of so few colours the selection's could be the background's."""
         table = looks(palette)
         mono = palette.mono
         ground = Style() if mono else Style(color=palette.foreground, bgcolor=palette.background)
@@ -79,7 +102,9 @@ class Styles:
             )
             for role, look in table.items()
         }
-        chosen = Style(reverse=True) if mono else ground + Style(bgcolor=palette.selection)
+        named = palette.selection == "default"
+        reverse = mono or named or few
+        chosen = ground + (Style(reverse=True) if reverse else Style(bgcolor=palette.selection))
         # colours inside the selected row are switched off so that its text stays readable
         self.selected = {role: chosen + Style(bold=look.bold) for role, look in table.items()}
 
@@ -97,5 +122,6 @@ def styles_of(app: App[object]) -> Styles:
     key = app.theme, app.no_color
     if key not in _cache:
         palette = palette_of(app.current_theme, app.theme_variables, app.no_color)
-        _cache[key] = Styles(palette)
+        few = app.console.color_system in ("standard", None)
+        _cache[key] = Styles(palette, few)
     return _cache[key]

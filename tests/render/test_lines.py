@@ -146,8 +146,8 @@ def test_the_graph_is_full_at_its_top_and_blank_at_nothing() -> None:
     assert area([16.0, 16.0], 8, 1, 1) == ["⣿"], "over the limit: not over the edge"
 
 
-@pytest.mark.parametrize("colors", [ansi.NO_COLOR, ansi.COLORS_256, ansi.TRUE_COLOR])
-@pytest.mark.parametrize("theme", [palette.DARK, palette.LIGHT], ids=["dark", "light"])
+@pytest.mark.parametrize("colors", [0, ansi.COLORS_16, ansi.COLORS_256, ansi.TRUE_COLOR])
+@pytest.mark.parametrize("theme", palette.PALETTES.values(), ids=palette.PALETTES)
 def test_escape_sequences_say_the_text_and_end_their_style(
     colors: int, theme: palette.Palette
 ) -> None:
@@ -155,7 +155,8 @@ def test_escape_sequences_say_the_text_and_end_their_style(
         said = ansi.Painter(theme, colors).line([("text", role)])
         assert re.sub(r"\x1b\[[0-9;]*m", "", said) == "text"
         assert said.endswith("\x1b[0m")
-        assert colors or not re.search(r"[34]8;", said)
+        assert colors > 4 or not re.search(r"[34]8;", said)
+        assert colors or not re.search(r"[;\[]([349][0-9]|10[0-7])[;m]", said)
 
 
 def test_without_colour_danger_is_still_told() -> None:
@@ -167,7 +168,16 @@ def test_without_colour_danger_is_still_told() -> None:
 
 @pytest.mark.parametrize(
     ("environ", "depth"),
-    [({}, 8), ({"COLORTERM": "truecolor"}, 24), ({"NO_COLOR": "1", "COLORTERM": "24bit"}, 0)],
+    [
+        ({}, 4),
+        ({"TERM": "xterm"}, 4),
+        ({"TERM": "linux", "NO_COLOR": ""}, 4),
+        ({"TERM": "screen-256color"}, 8),
+        ({"TERM": "xterm-kitty"}, 8),
+        ({"TERM": "xterm", "COLORTERM": "truecolor"}, 24),
+        ({"NO_COLOR": "1", "COLORTERM": "24bit"}, 0),
+        ({"TERM": "dumb"}, 0),
+    ],
 )
 def test_the_depth_of_colour(environ: dict[str, str], depth: int) -> None:
     assert ansi.depth(environ) == depth

@@ -11,11 +11,11 @@ from importlib import metadata
 from memtui import __version__
 from memtui.kernel.probe import read_release
 from memtui.model.finding import LIMITED, NO, OK, Finding
-from memtui.render.ansi import NO_COLOR, TRUE_COLOR, depth
+from memtui.render.ansi import COLORS_16, NO_COLOR, TRUE_COLOR, depth
 from memtui.render.frame import MIN_HEIGHT, MIN_WIDTH
 from memtui.services.checks.seen import Seen, not_in_files
 
-_COLORS = {NO_COLOR: "no colour", TRUE_COLOR: "true colour"}
+_COLORS = {NO_COLOR: "no colour", COLORS_16: "16 colours", TRUE_COLOR: "true colour"}
 _PACKAGES = ("psutil", "textual", "plotext")
 
 
@@ -55,7 +55,7 @@ def check_terminal(seen: Seen) -> Finding:
     facts = {
         "columns": size.columns if size else None,
         "lines": size.lines if size else None,
-        "colors": {NO_COLOR: 0, TRUE_COLOR: 1 << 24}.get(colors, 256),
+        "colors": {NO_COLOR: 0, COLORS_16: 16, TRUE_COLOR: 1 << 24}.get(colors, 256),
         "encoding": codeset,
     }
     if size is None or not os.isatty(0):
