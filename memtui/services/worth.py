@@ -20,7 +20,7 @@ from memtui.units import size
 BUDGET_S = 1.0
 """Seconds that reading may take: about 100 GiB."""
 _EXACT = 16 << 10  # bytes: rounding, and pages like the zero page
-_NEEDS = "needs its user, or CAP_SYS_PTRACE"
+_NEEDS = "needs its user and a dumpable process, or CAP_SYS_PTRACE"
 _KIN = 16  # relatives outside that are looked at, at most
 _NOTABLE = 20  # a least amount below 1/20 of the most is not worth its words
 

@@ -17,6 +17,7 @@ from memtui.services.actions import Actions
 from memtui.services.adjust import STEP, Adjuster
 from tests.support.procs import require, row, run_python, sleeper
 
+pytestmark = pytest.mark.world
 GIB = 1 << 30
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -81,7 +82,8 @@ def test_what_somebody_else_wrote_meanwhile_is_not_undone() -> None:
 
 
 def test_it_goes_down_as_far_as_may_be() -> None:
-    require(not privileged(), "needs to lack CAP_SYS_RESOURCE")
+    if privileged():
+        pytest.skip("we have CAP_SYS_RESOURCE")
     with sleeper() as process:
         proc, adjuster, least = row(process.pid), Adjuster(Actions()), adj(process.pid)
         write(process.pid, least + 30)  # the least that may be is what it was born with
@@ -94,7 +96,8 @@ def test_it_goes_down_as_far_as_may_be() -> None:
 
 
 def test_who_may_goes_below_zero_and_back() -> None:
-    require(privileged(), "needs CAP_SYS_RESOURCE")
+    if not privileged():
+        pytest.skip("we have no CAP_SYS_RESOURCE")
     with sleeper() as process:
         proc, adjuster, before = row(process.pid), Adjuster(Actions()), adj(process.pid)
         assert "killed later" in adjuster.shift([proc], -STEP, GIB).text
@@ -214,7 +217,8 @@ def test_memtui_itself_is_left_alone() -> None:
 
 
 def test_lower_than_may_be_is_told_apart_from_not_ours() -> None:
-    require(not privileged(), "needs to lack CAP_SYS_RESOURCE")
+    if privileged():
+        pytest.skip("we have CAP_SYS_RESOURCE")
     with sleeper() as process:
         proc = row(process.pid)
         with pytest.raises(oomscore.TooLow):

@@ -23,6 +23,7 @@ from tests.support.cgroups import V2, Group
 from tests.support.procs import require, row, sleeper, state_of, until
 from tests.support.programs import line, running
 
+pytestmark = pytest.mark.world
 STOP, CONT, TERM, KILL = signal.SIGSTOP, signal.SIGCONT, signal.SIGTERM, signal.SIGKILL
 PIDS = Path("/sys/fs/cgroup/pids")
 HANDLER = """
