@@ -186,8 +186,8 @@ class MainScreen(Detailed):
         return quota_lines(snapshot.quota, width, height, snapshot.trend)
 
     def _event_lines(self, width: int, height: int) -> list[Line]:
-        state = self.state
-        return events_panel(state.events, state.snapshot.quota, state.kills, width, height)
+        state, now = self.state, self.state.snapshot
+        return events_panel(state.events, now.quota, state.kills, width, height, now.log)
 
     def _graph_lines(self, width: int, height: int) -> list[Line]:
         panel = self.acting.job_panel(width, height)

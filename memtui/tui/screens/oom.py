@@ -145,6 +145,8 @@ class OomScreen(Screen[None]):
 
     def show_state(self) -> None:
         """Draw the events as they are known now."""
+        if not self.is_mounted:
+            return
         found = self._state.events
         rows = 1 + max(1, min(len(found), self.size.height // 3)) if found else 0
         self._list.styles.height = rows
@@ -153,6 +155,8 @@ class OomScreen(Screen[None]):
 
     def _draw(self) -> None:
         """Draw everything but the list."""
+        if not self.is_mounted or self.app.screen is not self:  # it was left meanwhile
+            return
         width, count = self.size.width, len(self._list.events)
         where: Line = [(f"  {self._list.cursor + 1} of {count}", "muted")] if count else []
         self._title.show([[(" OOM events", "accent"), *where]])

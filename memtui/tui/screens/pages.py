@@ -59,6 +59,8 @@ class Page(Screen[None]):
 
     def show_state(self) -> None:
         """Draw the page from the state as it is now."""
+        if not self.is_mounted or self.app.screen is not self:  # it was left meanwhile
+            return
         width = self.size.width
         self.query_one("#page-title", Lines).show([[(f" {self.HEADING}", "accent")]])
         self.query_one("#page-keys", Lines).show([self.keys()])
