@@ -74,7 +74,7 @@ def clip_left(text: str, width: int) -> str:
 
 def elide(text: str, width: int) -> str:
     """Return `text` cut at the end to `width` cells, with `…` where something was lost."""
-    if cells(text) <= width:
+    if 2 * len(text) <= width or cells(text) <= width:  # counting costs more than all else
         return text
     return clip(text, width - 1) + "…" if width > 0 else ""
 

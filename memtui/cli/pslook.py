@@ -44,7 +44,7 @@ def look(args: argparse.Namespace, wanted: Asked, roots: Roots) -> Seen:
 
     Raises a KernelError where /proc is unreadable, Failure where nothing tells of mappings.
     """
-    found = census.take(roots)
+    found = census.take(roots, cgroups=_groups(args, wanted))
     quota = read_quota(roots)
     needs, chosen = _needs(args, wanted), wanted.filter.needs if wanted.filter else 0
     if (needs | chosen) & (TREE | BADNESS):  # these are reckoned from everybody's
@@ -83,6 +83,13 @@ def _needs(args: argparse.Namespace, wanted: Asked) -> int:
         needs = ROLLUP if args.users else 0
     # sums over mappings are taken in its place
     return needs & ~ROLLUP if wanted.mapping is not None else needs
+
+
+def _groups(args: argparse.Namespace, wanted: Asked) -> bool:
+    """Whether cgroups are asked for, or what depends on them, as whom the OOM killer would take."""
+    keys = {"cgroup", "limit", "oom"} & {f.key for f in (*wanted.fields, wanted.order.field)}
+    told = wanted.form == "text" and wanted.report is None and not args.no_header
+    return bool(keys) or wanted.filter is not None or told or wanted.form == "json"
 
 
 def _matching(wanted: Asked, found: census.Census, roots: Roots) -> list[Proc]:

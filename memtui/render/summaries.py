@@ -103,7 +103,8 @@ def _widest(field: Field, procs: Sequence[Proc], view: View) -> int:
 def _rest(procs: Sequence[Proc], width: int | None, x: int) -> int:
     if width is not None:
         return max(MIN_COMMAND, width - x)
-    return max((cells(p.command) for p in procs), default=0) + 512  # a tree's lines before it
+    # two cells a character at most, uncounted; a tree's lines stand before it
+    return 2 * max((len(p.command) for p in procs), default=0) + 512
 
 
 # -- sums below the columns

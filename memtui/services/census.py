@@ -48,14 +48,16 @@ class Census(NamedTuple):
     unread_pids: tuple[int, ...] = ()  # those that could not be read, as far as still there
 
 
-def take(roots: Roots) -> Census:
+def take(roots: Roots, cgroups: bool = True) -> Census:
     """Return every process as it is now. Raises a KernelError where /proc is unreadable.
+
+    Without `cgroups` those are not all read, which saves 50 us for each process.
 
     One look knows no CPU% of the last second: on the running machine it is that of the process's
     whole life, as ps has it; of a captured tree it is unknown.
     """
     source = open_processes(roots, room=0)
-    procs = source.sample(cgroups=True)
+    procs = source.sample(cgroups=cgroups)
     if roots.live and hasattr(time, "CLOCK_BOOTTIME"):
         now = time.clock_gettime(time.CLOCK_BOOTTIME)
         procs = [p._replace(cpu_pct=_average(p, now)) for p in procs]
