@@ -60,8 +60,10 @@ def send_tree(
     `since` is when they were shown (`now_ticks`). Never raises. While the signal is given out
     the others stand still; afterwards who was halted for that goes on.
     """
-    asks = not confirmed and any(needs_confirmation(t) for t in shown)
-    if actions.readonly or asks or sig == signal.SIGCONT:
+    asks = [] if confirmed else [why for t in shown if (why := needs_confirmation(t))]
+    if asks:
+        return Sent(asks[0], [], [Outcome("unconfirmed", asks[0])])
+    if actions.readonly or sig == signal.SIGCONT:
         return send_all(actions, shown, sig, confirmed)
     herd = Herd(shown, since)
     if sig == signal.SIGKILL and (path := _kill_group(actions, herd)):

@@ -129,7 +129,11 @@ class Acting:
         self._screen.app.push_screen(RunDialog(self._screen.state.limit), self._start)
 
     def _start(self, request: RunRequest | None) -> None:
-        if request is None or self._screen.memtui.actions.readonly:
+        if request is None:
+            return
+        forbidden = self._screen.memtui.actions.forbidden("no command is started")
+        if forbidden is not None:
+            self._screen.say(forbidden.text, "warn")
             return
         try:
             view = self._jobs.start(request.command, request.limit)

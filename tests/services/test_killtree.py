@@ -240,9 +240,10 @@ def test_read_only_halts_nobody() -> None:
 
 
 def test_what_memtui_runs_inside_asks_first() -> None:
-    with opened([os.getppid(), os.getpid()]) as shown:
+    with sleeper() as other, opened([os.getppid(), os.getpid(), other.pid]) as shown:
         sent = send_tree(Actions(), shown, signal.SIGWINCH, now_ticks())
         assert not sent.targets
+        assert "memtui" in sent.text
         assert state_of(os.getpid()) == "R"
 
 
