@@ -68,7 +68,7 @@ def _options() -> tuple[_Option, ...]:
         _valued(
             "-s --sort",
             "FIELD",
-            "sort by it, quantities biggest first (default pss where shown, else rss)",
+            "sort by it, quantities biggest first (default rss; pss where shown, not in a tree)",
         ),
         _flag(
             "-r --reverse --invert", "the other way round: biggest last, as smem has it without -r"
@@ -204,7 +204,8 @@ def _names(text: str) -> list[str]:
 
 
 def _processes(args: argparse.Namespace, made: Asked) -> Asked:
-    of_smem = args.totals or args.abbreviate or args.percent or args.kib or args.mapfilter
+    of_smem = args.totals or args.abbreviate or args.percent or args.kib
+    of_smem = of_smem or args.mapfilter is not None
     try:
         if args.columns is not None:
             columns = [asked.find(name) for name in _names(args.columns)]
@@ -214,7 +215,9 @@ def _processes(args: argparse.Namespace, made: Asked) -> Asked:
         raise UsageError(f"-c: {e}") from None
     keys = list(dict.fromkeys(f.key for f in columns))
     try:
-        name = args.sort if args.sort is not None else "pss" if "pss" in keys else "rss"
+        # a parent whose PSS is unknown would take all below it to the end
+        usual = "pss" if "pss" in keys and not args.tree else "rss"
+        name = usual if args.sort is None else args.sort
         order = asked.By(asked.find(name).key, args.reverse)
     except ValueError as e:
         raise UsageError(f"--sort: {e}") from None

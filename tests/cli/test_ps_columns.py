@@ -158,6 +158,7 @@ def test_children_stand_below_their_parent(family: list[int]) -> None:
     assert [line.split()[1] for line in lines[1:]] == ["└─", "├─", "└─"]
     assert [line.index("└─") for line in (lines[1], lines[3])] == [8, 11]
     assert {int(line.split()[0]) for line in lines[2:]} == set(family) - {top}
+    assert "RES▼" in printed("--tree", "-t")[0], "whose PSS is unknown takes nobody to the end"
 
 
 # -- who
@@ -183,6 +184,7 @@ def test_a_pattern_looks_in_names_and_command_lines() -> None:
 
 def test_only_who_has_the_mapping(family: list[int]) -> None:
     assert table("-M", "no such mapping", *only(family)) == []
+    assert len(table("-M", "", *only(family))) == 3
     rows = document("-M", r"^\[stack\]$", *only(family))["processes"]
     assert {r["pid"] for r in rows} == set(family)
     for row in rows:
