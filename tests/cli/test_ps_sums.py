@@ -142,6 +142,20 @@ def test_sums_in_json_are_those_of_the_processes(family: list[int]) -> None:
     assert user["rss"] == pytest.approx(made["totals"]["rss"], abs=MIB)
 
 
+def test_who_could_not_be_read_at_all_is_named(tmp_path: Path) -> None:
+    root = captured(tmp_path)
+    (root / "proc/7/statm").unlink()
+    note = "1 could not be read at all (PID 7); "
+    for args in ([], ["-t"], ["-u"]):
+        assert printed(*args, "--root", str(root))[-1] == note + "see memtui doctor"
+    for args in (["--csv"], ["-H"], ["-u", "--csv"]):
+        assert note in ps(*args, "--root", str(root)).stderr
+    with open(root / "proc/self/mountinfo", "a") as mounts:
+        mounts.write("90 1 0:99 / /proc rw - proc proc rw,hidepid=1\n")
+    last = printed("--root", str(root))[-1]
+    assert last.startswith(note + "hidepid=1: root, or the group")
+
+
 # -- CSV
 
 
