@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from memtui.cli.common import UsageError
+from memtui.cli.common import UsageError, put
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 
 class Parser(argparse.ArgumentParser):
@@ -14,6 +17,13 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise UsageError."""
         raise UsageError(f"{message}; see {self.prog} --help")
+
+    def print_help(self, file: SupportsWrite[str] | None = None) -> None:
+        """Print the help; what the locale's encoding cannot show is a `?`."""
+        if file is None:
+            put(self.format_help())
+        else:
+            super().print_help(file)
 
 
 def add_root(parser: argparse.ArgumentParser) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     _Option = tuple[str, dict[str, Any]]
 
 _ABOUT = (
-    "Prints the process table once. Options and columns are smem's; quantities are sorted biggest "
+    ". Options and columns are smem's; quantities are sorted biggest "
     "first, so that -r is smem's order, the biggest last. -t, -k, -p, -M show smem's columns "
     "unless -c names others: these read smaps_rollup of every process, which takes 30 us each and "
     "10 ms per GiB. Sizes are KiB, MiB, GiB as their suffix says (1024); in --csv and --json bytes."
@@ -131,7 +131,7 @@ def _choices() -> tuple[tuple[_Option, ...], ...]:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of `memtui ps`."""
-    parser.description = _ABOUT
+    parser.description = (parser.description or "") + _ABOUT
     for words, how in _options():
         parser.add_argument(*words.split(), **how)
     for group in _choices():

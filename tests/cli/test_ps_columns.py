@@ -341,3 +341,13 @@ def test_wrong_use_is_one_sentence(line: str) -> None:
 def test_help_says_which_way_is_sorted() -> None:
     said = " ".join(ps("--help").stdout.split())
     assert "quantities are sorted biggest first, so that -r is smem's order" in said
+
+
+def test_help_is_for_every_encoding_and_pipe() -> None:
+    env = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run([*PS, "--help"], capture_output=True, env=env, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"? where some are not known" in b" ".join(done.stdout.split())
+    command = f"{' '.join(PS)} --help | true"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, timeout=60, check=False)
+    assert done.stderr == b""
