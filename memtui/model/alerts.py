@@ -13,7 +13,7 @@ from typing import NamedTuple
 from memtui.model.soon import SOON_S, about
 from memtui.model.trend import Trend
 from memtui.model.victims import SURE, OomEvent, Victim
-from memtui.text import safe
+from memtui.text import elide, safe
 from memtui.units import percent, size
 
 THRESHOLDS = (75, 90, 97)
@@ -115,7 +115,7 @@ class Alerts:
         if soon is None or soon >= self._soon_s or self._soon or not self._may("forecast", at):
             return None
         self._soon = True
-        who = f", mostly {trend.grown.command[:80]}" if trend.grown else ""
+        who = f", mostly {_short(trend.grown.command)}" if trend.grown else ""
         return _alert("forecast", "crit", f"memory will be full in {about(soon)}{who}", trend)
 
     def _kill(self, at: float, trend: Trend, events: Sequence[OomEvent]) -> Alert | None:
@@ -128,12 +128,18 @@ class Alerts:
         return _alert("kill", "crit", text, trend, KILLS=count, **more)
 
 
+def _short(command: str) -> str:
+    """The beginning of a command line, without the program's folder."""
+    program, blank, rest = command.partition(" ")
+    return elide(program.rpartition("/")[2] + blank + rest, 48)
+
+
 def _killed(count: int, victim: Victim | None) -> str:
     if victim is None:
         return f"the kernel killed {count} process{'es' if count > 1 else ''} for lack of memory"
     more = f" and {count - 1} more" if count > 1 else ""
     probably = "" if victim.evidence in SURE else "probably "
-    name = f"{victim.command[:80]} (PID {victim.pid})"
+    name = f"{_short(victim.command)} (PID {victim.pid})"
     return f"the kernel killed {probably}{name}{more} for lack of memory"
 
 

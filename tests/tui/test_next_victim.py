@@ -141,13 +141,26 @@ def test_without_colour_the_mark_is_still_there(group: Group, make: Holders) -> 
 
 
 @pytest.mark.one_world
+def scroll_to(term: Terminal, text: str) -> None:
+    """Page upwards until the text stands on the screen."""
+    for _ in range(20):
+        try:
+            term.wait_for(text, 1.0)
+            return
+        except AssertionError:
+            term.send("PgUp")
+    raise AssertionError(f"no {text} on any page")
+
+
 def test_help_says_what_the_mark_means_and_who_it_is(group: Group, make: Holders) -> None:
     big = make(group, 14)
     make(group, 4)
     with watch(group) as term:
         wait_mark(term, big.pid)
-        term.send("h", "End")
-        term.wait_for("the OOM killer would take this one")
+        term.send("h")
+        term.wait_for("keys, columns, colours")
+        term.send("End")
+        scroll_to(term, "the OOM killer would take this one")
         term.wait_for(re.compile(rf"now: python\S* {big.pid} \(RES \S+\); \S+M worse than"))
         leave(term)
         term.wait_for(on_main)
