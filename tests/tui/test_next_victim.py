@@ -6,6 +6,8 @@ import contextlib
 import re
 import time
 from collections.abc import Iterator
+from functools import partial
+from operator import ne
 
 import pytest
 
@@ -144,11 +146,11 @@ def test_without_colour_the_mark_is_still_there(group: Group, make: Holders) -> 
 def scroll_to(term: Terminal, text: str) -> None:
     """Page upwards until the text stands on the screen."""
     for _ in range(20):
-        try:
-            term.wait_for(text, 1.0)
+        before = term.lines()
+        if any(text in line for line in before):
             return
-        except AssertionError:
-            term.send("PgUp")
+        term.send("PgUp")
+        term.wait_for(partial(ne, before))
     raise AssertionError(f"no {text} on any page")
 
 
