@@ -144,12 +144,12 @@ def test_without_colour_the_mark_is_still_there(group: Group, make: Holders) -> 
 
 @pytest.mark.one_world
 def scroll_to(term: Terminal, text: str) -> None:
-    """Page upwards until the text stands on the screen."""
+    """Page on until the text stands on the screen."""
     for _ in range(20):
         before = term.lines()
         if any(text in line for line in before):
             return
-        term.send("PgUp")
+        term.send("PgDn")
         term.wait_for(partial(ne, before))
     raise AssertionError(f"no {text} on any page")
 
@@ -161,7 +161,6 @@ def test_help_says_what_the_mark_means_and_who_it_is(group: Group, make: Holders
         wait_mark(term, big.pid)
         term.send("h")
         term.wait_for("keys, columns, colours")
-        term.send("End")
         scroll_to(term, "the OOM killer would take this one")
         term.wait_for(re.compile(rf"now: python\S* {big.pid} \(RES \S+\); \S+M worse than"))
         leave(term)
