@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+from textual import events
+
 from memtui.model.filter import ALL as EVERYBODY
 from memtui.model.filter import Filter, FilterError, parse_filter
 from memtui.model.listing import Narrowing
@@ -31,6 +33,7 @@ class Asking(Listed):
         self, state: State, order: Order, shown: Shown | None, narrowing: Narrowing
     ) -> None:
         super().__init__(state, order, shown, narrowing)
+        self.prompt = Prompt(self._typed_on, self._answered)
         self._asking = ""
         self._start = 0  # the row at which the search began
         self._sought = EVERYBODY
@@ -43,31 +46,54 @@ class Asking(Listed):
         self._asking = what
         self.set_class(True, "-asking")
         self.prompt.ask(label, text, _KEYS[what])
-        self.prompt.focus()
 
     def _done(self) -> None:
         self._asking = ""
         self.set_class(False, "-asking")
-        self.set_focus(None)
         self.show_words()
 
-    def on_prompt_changed(self) -> None:
+    def typed(self, event: events.Key) -> bool:
+        """Take a key that asks, or is part of an answer; return False for all others.
+
+        Bindings run later than the keys that follow in one go: those would be lost.
+        """
+        if self._asking:
+            return self.prompt.feed(event)
+        if event.character and event.character in "0123456789":
+            self.action_digit(event.character)
+            return True
+        self._pid = ""
+        if event.key in ("f3", "slash"):
+            self.action_search()
+        elif event.key in ("f4", "backslash"):
+            self.action_filter()
+        else:
+            return False
+        return True
+
+    def on_paste(self, event: events.Paste) -> None:
+        """Type what was pasted."""
+        if self._asking:
+            event.stop()
+            self.prompt.paste(event.text)
+
+    def _typed_on(self) -> None:
         """Follow the text while it is typed."""
         if self._asking == "filter":
             self._filter()
         elif self._asking == "search":
             self._seek(self._start, 1)
 
-    def on_prompt_answered(self, message: Prompt.Answered) -> None:
+    def _answered(self, kept: bool) -> None:
         """Keep what was typed, or leave all as it was."""
         asking = self._asking
-        if asking == "filter" and not message.kept:
+        if asking == "filter" and not kept:
             self.narrow(self.table.narrowing._replace(filter=EVERYBODY))
         elif asking == "filter" and self._filter() is None:
             return  # what is wrong stays on the screen until it is mended, or left by Esc
-        elif asking == "search" and not message.kept:
+        elif asking == "search" and not kept:
             self.rows_shown.move_to(self._start)
-        elif asking == "delay" and message.kept and not self._set_delay():
+        elif asking == "delay" and kept and not self._set_delay():
             return
         self._done()
 
@@ -96,8 +122,17 @@ class Asking(Listed):
         wanted = self._parsed()
         if wanted is not None:
             self.narrow(self.table.narrowing._replace(filter=wanted))
-            self.prompt.note(f"{self.table.matched} of {self.snapshot.count}")
+            self._count()
         return wanted
+
+    def _count(self) -> None:
+        self.prompt.note(f"{self.table.matched} of {self.snapshot.count}")
+
+    def show_rows(self) -> None:
+        """Give the newest sample to the tables, and say how many a filter lets through now."""
+        super().show_rows()
+        if self._asking == "filter" and not self.prompt.wrong:
+            self._count()
 
     # -- the search
 
@@ -144,11 +179,7 @@ class Asking(Listed):
             return any(w.strip() in self.groups.name_at(at).lower() for w in words if w.strip())
         return sought.matches(self.table.rows[at], self.state.view)
 
-    def forget_pid(self) -> None:
-        """Let the next digit begin another PID."""
-        self._pid = ""
-
-    def type_digit(self, digit: str) -> None:
+    def action_digit(self, digit: str = "") -> None:
         """Go to the process whose PID the digits are."""
         now = time.monotonic()
         if now - self._typed > _PID_S or len(self._pid) > 9:

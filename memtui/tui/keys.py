@@ -37,13 +37,13 @@ OWN: list[BindingType] = [
     Binding("shift+tab", "scope(-1)", "scope before", id="scope.before"),
     Binding("f3,slash,L", "search", "search; again: next", id="find.search"),
     Binding("ampersand", "search_on(1)", "next match", id="find.next"),
-    Binding("f15", "search_on(-1)", "match before", id="find.before"),
+    Binding("f15,shift+f3", "search_on(-1)", "match before", id="find.before"),
     Binding("f4,backslash,O", "filter", "filter: text, a|b, mem>500m user=ann", id="find.filter"),
     Binding("0,1,2,3,4,5,6,7,8,9", "digit", "go to a PID", id="find.pid"),
     Binding("f5,t,V", "tree", "tree / list", id="tree"),
     Binding("plus,equals_sign", "fold(False)", "tree: unfold; list: show all", id="tree.open"),
     Binding("minus,v", "fold(True)", "tree: fold", id="tree.close"),
-    Binding("f18", "fold", "tree: fold / unfold", id="tree.turn"),
+    Binding("f18,shift+f6", "fold", "tree: fold / unfold", id="tree.turn"),
     Binding("asterisk", "fold_all", "tree: fold / unfold all", id="tree.all"),
     Binding("backspace", "fold_parent", "tree: fold into the parent", id="tree.parent"),
     Binding("u", "users", "show one user's processes", id="find.user"),
@@ -85,8 +85,8 @@ OWN: list[BindingType] = [
 ]
 
 ABSENT = (
-    ("right_curly_bracket,f19", "autogroup nice: not here, it changes no memory"),
-    ("left_curly_bracket,f20", "autogroup nice: not here, it changes no memory"),
+    ("right_curly_bracket,f19,shift+f7", "autogroup nice: not here, it changes no memory"),
+    ("left_curly_bracket,f20,shift+f8", "autogroup nice: not here, it changes no memory"),
     ("a", "CPU affinity: not here, it changes no memory; taskset does"),
     ("Y", "scheduling policy: not here, it changes no memory; chrt does"),
     ("b", "backtrace: not here; gdb -p PID, or py-spy dump"),

@@ -29,7 +29,6 @@ from memtui.render.rows import View
 from memtui.text import elide_left
 from memtui.tui.state import State
 from memtui.tui.widgets.groups import GroupTable
-from memtui.tui.widgets.prompt import Prompt
 from memtui.tui.widgets.table import ProcessTable
 
 if TYPE_CHECKING:
@@ -46,8 +45,6 @@ class Came(NamedTuple):
 class Listed(Screen[None]):
     """The tables of the main screen, and which rows are in them."""
 
-    AUTO_FOCUS = ""  # the line of input takes keys only while it asks
-
     def __init__(
         self, state: State, order: Order, shown: Shown | None, narrowing: Narrowing
     ) -> None:
@@ -56,7 +53,6 @@ class Listed(Screen[None]):
         self.table = ProcessTable(state.snapshot.procs, order, state.view, shown, narrowing)
         self.table.count = state.snapshot.count
         self.groups = GroupTable()
-        self.prompt = Prompt()
         self.scope = ALL
         self.there: tuple[str, ...] = (ALL,)  # the scopes that show something of their own
         self.frozen: tuple[Snapshot, View, str] | None = None

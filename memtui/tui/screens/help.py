@@ -58,8 +58,8 @@ def key_name(key: str) -> str:
         return _NAMES[key]
     if key.startswith(("ctrl+", "alt+", "shift+")):
         modifier, letter = key.split("+", 1)
-        if letter in _NAMES:
-            return f"{modifier.capitalize()}-{_NAMES[letter]}"
+        if letter in _NAMES or letter[1:].isdigit():
+            return f"{modifier.capitalize()}-{_NAMES.get(letter, letter.upper())}"
         return f"{modifier.capitalize()}-{letter.upper() if modifier == 'ctrl' else letter}"
     return key.upper() if key[:1] == "f" and key[1:].isdigit() else key
 
@@ -78,7 +78,7 @@ class HelpScreen(Page):
         out: list[Line] = [[("Keys", "bold")]]
         for binding in self._keys:
             if isinstance(binding, Binding):
-                keys = " ".join(key_name(k) for k in binding.key.split(","))
+                keys = " ".join(dict.fromkeys(key_name(k) for k in binding.key.split(",")))
                 out.append([(f"  {keys:<22}", "accent"), (binding.description, "")])
         out.append([(f"  {'F12':<22}", "accent"), ("themes and more, by name", "")])
         out += [[], [("Mouse", "bold")]]

@@ -106,7 +106,6 @@ class MainScreen(Detailed):
         self._keys = KeyBar(self._key_lines, id="keys")
         self._small = Static("", id="small")
         self._said: tuple[str, str, float] | None = None
-        self._digit = ""
 
     def compose(self) -> ComposeResult:
         """Lay out the parts; their heights follow the terminal's size."""
@@ -221,16 +220,11 @@ class MainScreen(Detailed):
         return said is not None
 
     def on_key(self, event: events.Key) -> None:
-        """Let the key bar come back; note which digit was pressed."""
+        """Let the key bar come back; take what is typed."""
         self.hush()
-        if event.character and event.character in "0123456789":
-            self._digit = event.character
-        else:
-            self.forget_pid()
-
-    def action_digit(self) -> None:
-        """Go to a PID, digit by digit."""
-        self.type_digit(self._digit)
+        if self.typed(event):
+            event.stop()
+            event.prevent_default()
 
     def close(self) -> None:
         """End what this screen started: commands run under a limit."""

@@ -71,6 +71,10 @@ class Lines(Widget):
         if dirty:
             self.refresh(*(Region(0, y, self.size.width, 1) for y in dirty))
 
+    def on_show(self) -> None:
+        """Draw what was changed while the widget was hidden."""
+        self.draw()
+
     def _made(self) -> tuple[list[Line], int | None]:
         width, height = self.size
         lines, marked = self.make(width, height)

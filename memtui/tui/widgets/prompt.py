@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from textual import events
-from textual.binding import Binding
-from textual.message import Message
 
 from memtui.render.spans import Line, spread, width_of
 from memtui.text import cells, clip, clip_left, elide, safe
@@ -13,36 +13,25 @@ from memtui.tui.widgets.lines import Lines
 _MOST = 2000  # characters
 
 
-class Prompt(Lines, can_focus=True):
-    """Takes every printable key while it has the focus; other keys stay the screen's."""
+_EDIT = {
+    "left": ("go", -1), "ctrl+b": ("go", -1), "right": ("go", 1), "ctrl+f": ("go", 1),
+    "home": ("go", -_MOST), "ctrl+a": ("go", -_MOST), "end": ("go", _MOST), "ctrl+e": ("go", _MOST),
+    "backspace": ("erase", -1), "delete": ("erase", 1), "ctrl+u": ("erase", -_MOST),
+    "ctrl+k": ("erase", _MOST),
+}  # fmt: skip
 
-    BINDINGS = [  # noqa: RUF012 - as Textual has it
-        Binding("enter", "answer(True)", "keep", show=False, id="prompt.keep"),
-        Binding("escape", "answer(False)", "leave", show=False, id="prompt.leave"),
-        Binding("left,ctrl+b", "go(-1)", "left", show=False, id="prompt.left"),
-        Binding("right,ctrl+f", "go(1)", "right", show=False, id="prompt.right"),
-        Binding("home,ctrl+a", "go(-100000)", "begin", show=False, id="prompt.home"),
-        Binding("end,ctrl+e", "go(100000)", "end", show=False, id="prompt.end"),
-        Binding("backspace", "erase(-1)", "erase", show=False, id="prompt.backspace"),
-        Binding("delete", "erase(1)", "erase", show=False, id="prompt.delete"),
-        Binding("ctrl+w", "erase_word", "erase a word", show=False, id="prompt.word"),
-        Binding("ctrl+u", "erase(-100000)", "erase to the left", show=False, id="prompt.clear"),
-        Binding("ctrl+k", "erase(100000)", "erase to the right", show=False, id="prompt.cut"),
-    ]
 
-    class Changed(Message):
-        """The text is another."""
+class Prompt(Lines):
+    """Takes the keys that its screen feeds it, at once: it never waits for the focus.
 
-    class Answered(Message):
-        """Enter (`kept`) or Esc was pressed."""
+    Messages would let a key that is hard on the heels of Enter still come here.
+    """
 
-        def __init__(self, kept: bool) -> None:
-            super().__init__()
-            self.kept = kept
-
-    def __init__(self) -> None:
+    def __init__(self, changed: Callable[[], None], answered: Callable[[bool], None]) -> None:
+        """`answered` is told whether it was Enter."""
         super().__init__(id="prompt")
         self.text = ""
+        self._told_changed, self._answered = changed, answered
         self._label = ""
         self._keys = ""
         self._at = 0
@@ -59,6 +48,11 @@ class Prompt(Lines, can_focus=True):
         """Say what came of the text, and from which character on it is wrong."""
         self._note, self._wrong = (text, role), wrong
         self.draw()
+
+    @property
+    def wrong(self) -> bool:
+        """Whether something of the text is said to be wrong."""
+        return self._wrong is not None
 
     # -- drawing
 
@@ -94,17 +88,24 @@ class Prompt(Lines, can_focus=True):
 
     # -- editing
 
-    def on_key(self, event: events.Key) -> None:
-        """Type a character."""
+    def feed(self, event: events.Key) -> bool:
+        """Take a key; return False for one that means nothing here."""
         if event.is_printable and event.character:
-            event.stop()
-            event.prevent_default()
             self._insert(event.character)
+        elif event.key in ("enter", "escape"):
+            self._answered(event.key == "enter")
+        elif event.key == "ctrl+w":
+            self._erase_word()
+        elif event.key in _EDIT:
+            what, by = _EDIT[event.key]
+            self._go(by) if what == "go" else self._erase(by)
+        else:
+            return False
+        return True
 
-    def on_paste(self, event: events.Paste) -> None:
+    def paste(self, text: str) -> None:
         """Type what was pasted, as one line."""
-        event.stop()
-        self._insert(" ".join(event.text.split()))
+        self._insert(" ".join(text.split()))
 
     def _insert(self, text: str) -> None:
         if len(self.text) + len(text) <= _MOST:
@@ -114,14 +115,13 @@ class Prompt(Lines, can_focus=True):
 
     def _changed(self) -> None:
         self.draw()
-        self.post_message(self.Changed())
+        self._told_changed()
 
-    def action_go(self, by: int) -> None:
-        """Move the cursor."""
+    def _go(self, by: int) -> None:
         self._at = min(max(0, self._at + by), len(self.text))
         self.draw()
 
-    def action_erase(self, by: int) -> None:
+    def _erase(self, by: int) -> None:
         """Erase characters before (below 0) or behind the cursor."""
         to = min(max(0, self._at + by), len(self.text))
         first, last = sorted((self._at, to))
@@ -130,15 +130,10 @@ class Prompt(Lines, can_focus=True):
             self._at = first
             self._changed()
 
-    def action_erase_word(self) -> None:
-        """Erase the word before the cursor."""
+    def _erase_word(self) -> None:
         kept = self.text[: self._at].rstrip()
         start = kept.rfind(" ") + 1
-        self.action_erase(start - self._at)
-
-    def action_answer(self, kept: bool) -> None:
-        """End the input."""
-        self.post_message(self.Answered(kept))
+        self._erase(start - self._at)
 
     def on_click(self, event: events.Click) -> None:
         """Put the cursor where it was clicked, as long as all of the text is visible."""
