@@ -9,6 +9,7 @@ from textual.binding import Binding, BindingType
 
 from memtui.model.badness import describe
 from memtui.model.fields import FIELDS
+from memtui.model.filter import fields_help
 from memtui.render.rows import DOOMED
 from memtui.render.spans import Line
 from memtui.tui.keys import NAMES
@@ -83,6 +84,8 @@ class HelpScreen(Page):
         out.append([(f"  {'F12':<22}", "accent"), ("themes and more, by name", "")])
         out += [[], [("Mouse", "bold")]]
         out += [[(f"  {what:<22}", "accent"), (does, "")] for what, does in _MOUSE]
+        out += [[], [("Filter and search", "bold")]]
+        out += [[(f"  {what:<26} ", "accent"), (means, "")] for what, means in fields_help()]
         out += [[], [("Columns", "bold")]]
         out += [[(f"  {f.title:<22}", "accent"), (f.help, "")] for f in FIELDS]
         out += [[(f"  {'':<22}", ""), ("dimmed: read before the process last ran; ?: unknown", "")]]
