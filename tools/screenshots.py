@@ -52,7 +52,7 @@ mount -t proc proc /proc; hostname quota 2>/dev/null
 echo 0 >"$1" || exit 125; shift
 job() {{ PYTHONHOME={home} exec -a python3 "$0" $1; }}
 for each in {jobs}; do job "$each" & sleep 0.1; done
-(sleep 6; (job "{victim}") 2>/dev/null; sleep 1; job "{growing}") &
+(sleep 6; job "{victim}"; sleep 1; job "{growing}") 2>/dev/null &
 exec "$@"
 """
 
@@ -70,13 +70,17 @@ class Scene(NamedTuple):
 
 
 SCENES = (
-    Scene("main-dark", 120, 36, history_s=45),
-    Scene("main-light", 120, 36, history_s=45, options=("--theme", "memtui-light")),
-    Scene("main-80x24", 80, 24),
-    Scene("main-160x50", 160, 50, history_s=45),
+    Scene("main-dark", 120, 40, history_s=45),
+    Scene("main-light", 120, 40, history_s=45, options=("--theme", "light")),
+    Scene("main-80x24", 80, 24, history_s=30),
+    Scene("main-200x60", 200, 60, history_s=45),
     Scene("kill", 120, 36, ("F9",), "SIGTERM"),
     Scene("limits", 120, 36, ("i",), "binds"),
-    Scene("oom", 120, 36, ("o",), "join_tables"),
+    Scene("oom", 120, 40, ("o",), "join_tables"),
+    Scene("post-mortem", 120, 40, ("o", "Enter"), "what to do next", history_s=30),
+    Scene("details", 120, 40, ("Enter",), "rlimit", history_s=20),
+    Scene("tree", 120, 36, ("F5",)),
+    Scene("columns", 120, 36, ("F2",)),
     Scene("charts", 120, 36, ("g",), history_s=45),
     Scene("help", 120, 36, ("F1",)),
 )
@@ -123,7 +127,8 @@ def scenes(names: Sequence[str], out: Path) -> None:
         memtui = [".venv/bin/python", "-m", "memtui", *scene.options]
         with world() as (group, folder):
             argv = inside(group, memtui)
-            with Terminal(argv, scene.cols, scene.rows, cwd=str(folder)) as term:
+            state = {f"XDG_{kind}_HOME": str(folder / kind) for kind in ("STATE", "CONFIG")}
+            with Terminal(argv, scene.cols, scene.rows, state, str(folder)) as term:
                 term.wait_for("train.py", 60)
                 print(shoot(term, scene, out, "memtui"), flush=True)
 
