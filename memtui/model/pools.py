@@ -65,7 +65,10 @@ def pools(quota: Quota, tmpfs: Sequence[Tmpfs], own: int | None) -> list[Proc]:
     """
     parts = quota.parts
     mounted = sum(t.used for t in tmpfs)
-    rows = [_mounted(t) for t in tmpfs]
+    if parts.shmem is not None and mounted > parts.shmem and not _is_host(quota):
+        rows, mounted = _charged(tmpfs, parts.shmem), parts.shmem
+    else:
+        rows = [_mounted(t) for t in tmpfs]
     cache, kernel = _cache(parts), _sum(parts.kernel, parts.sock)
     unmounted = None if parts.shmem is None else parts.shmem - mounted
     found = {"shared": max(0, unmounted or 0), "cache": cache, "kernel": kernel}
@@ -76,6 +79,19 @@ def pools(quota: Quota, tmpfs: Sequence[Tmpfs], own: int | None) -> list[Proc]:
         words = _WORDS["rest" if rest > 0 else "twice"]
         rows += [_row(KINDS.index("rest"), "rest", rest, words)] if rest else []
     return rows
+
+
+def _is_host(quota: Quota) -> bool:
+    return quota.binding is None or quota.binding.is_host
+
+
+def _charged(tmpfs: Sequence[Tmpfs], charged: int) -> list[Proc]:
+    """One row: the files are other groups' too, and which are charged here is not told."""
+    biggest = max(tmpfs, key=lambda t: t.used)
+    row = _mounted(biggest)
+    more = f" and {len(tmpfs) - 1} more" if len(tmpfs) > 1 else ""
+    words = f"{row.command}{more}: as far as it is charged here"
+    return [row._replace(rss=charged, command=words)] if charged else []
 
 
 def _mounted(mount: Tmpfs) -> Proc:

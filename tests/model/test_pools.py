@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from memtui.kernel.levels import Parts
 from memtui.kernel.mounts import Tmpfs
 from memtui.model.pools import KINDS, mount_point, own_memory, pools, why_not
-from memtui.model.snapshot import Proc, Quota
+from memtui.model.snapshot import Limit, Proc, Quota
 from memtui.units import size_short
 from tests.support.made import MIB, proc
 
@@ -40,6 +40,17 @@ def test_what_is_counted_twice_is_said_to_be() -> None:
     rows = pools(quota_of(FULL), [], 700 * MIB)
     (rest,) = (r for r in rows if r.pool == "rest")
     assert (rest.rss // MIB, "twice" in rest.command) == (-193, True)
+
+
+def test_files_of_other_groups_are_not_counted_into_this_limit() -> None:
+    """The mounts of /proc/self/mountinfo are everybody's; memory.stat says what is charged."""
+    limit = Limit(1 << 30, "/x/memory.max", 0, 0, 0, 0)
+    mounts = [Tmpfs("/dev/shm", 800 * MIB, 1 << 30, 7), Tmpfs("/tmp", 50 * MIB, 1 << 30, 8)]
+    (row,) = (r for r in pools(quota_of(FULL)._replace(binding=limit), mounts, None) if r.argv)
+    assert (row.rss // MIB, mount_point(row)) == (100, "/dev/shm")
+    assert row.command == "[tmpfs] /dev/shm and 1 more: as far as it is charged here"
+    none = FULL._replace(shmem=0)
+    assert not any(r.argv for r in pools(quota_of(none)._replace(binding=limit), mounts, None))
 
 
 sizes = st.none() | st.integers(0, 1 << 44)
