@@ -52,7 +52,7 @@ mount -t proc proc /proc; hostname quota 2>/dev/null
 echo 0 >"$1" || exit 125; shift
 job() {{ PYTHONHOME={home} exec -a python3 "$0" $1; }}
 for each in {jobs}; do job "$each" & sleep 0.1; done
-(sleep 6; job "{victim}"; sleep 1; job "{growing}") 2>/dev/null &
+(sleep 6; (job "{victim}"); sleep 1; job "{growing}") 2>/dev/null &
 exec "$@"
 """
 
