@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Sequence
 from heapq import nlargest
 from operator import attrgetter
+from typing import NamedTuple
 
 from memtui.kernel.levels import at_or_below
 from memtui.kernel.meminfo import HostReader
@@ -22,7 +23,7 @@ from memtui.model.attribution import name_earlier
 from memtui.model.badness import weigh_in
 from memtui.model.scene import Scene
 from memtui.model.snapshot import Identity, Snapshot
-from memtui.model.victims import LOG, OomEvent, killed_by_9
+from memtui.model.victims import LOG, OomEvent, Victim, killed_by_9
 from memtui.services.departures import Exit
 from memtui.services.glimpse import Glimpse
 from memtui.services.growth import PAUSE_S, Growth
@@ -64,6 +65,14 @@ class _Sample:
         self.badness = badness
 
 
+class _More(NamedTuple):
+    """What is known of a victim beside how it was seen last."""
+
+    parent: str
+    swap: int | None  # bytes
+    adj: int | None
+
+
 class Recorder:
     """`start` it, `take` every snapshot, and look when `wants_look` says so; one thread."""
 
@@ -83,6 +92,7 @@ class Recorder:
         self._unasked: list[OomEvent] = []  # the journal may know more of these
         self._points: deque[tuple[float, int | None]] = deque()
         self._scenes: dict[int, Scene] = {}
+        self._more: dict[Identity, _More] = {}
         self._looks: list[float] = []  # monotonic times of looks that are due
         self._checks: list[float] = []  # and of readings of the count
         self._count: int | None = None
@@ -285,6 +295,7 @@ class Recorder:
 
     def _with_scene(self, event: OomEvent) -> OomEvent:
         """Add how things stood at the last sample in which every victim still lived."""
+        event = event._replace(victims=tuple(map(self._completed, event.victims)))
         scene = self._scenes.get(event.id)
         seen = [v.last_seen for v in event.victims if v.last_seen is not None]
         if scene is None or (seen and scene.time > min(seen)):
@@ -295,6 +306,37 @@ class Recorder:
             for old in sorted(self._scenes)[:-_KEPT]:
                 del self._scenes[old]
         return event._replace(scene=scene)
+
+    def _completed(self, victim: Victim) -> Victim:
+        """Add whose child it was, and what the kernel weighed beside its resident memory."""
+        if victim.start is None:
+            return victim
+        identity = victim.pid, victim.start
+        if identity not in self._more:
+            self._more[identity] = self._more_of(identity)
+            for old in list(self._more)[:-_KEPT]:
+                del self._more[old]
+        more = self._more[identity]
+        return victim._replace(
+            parent=victim.parent or more.parent,
+            swap=more.swap if victim.swap is None else victim.swap,
+            adj=more.adj if victim.adj is None else victim.adj,
+        )
+
+    def _more_of(self, identity: Identity) -> _More:
+        departures = self._watch.departures
+        gone = next((d.proc for d in departures.departed if d.proc[:2] == identity), None)
+        proc = gone or departures.alive.get(identity)
+        parent, swap, adj = "", None, None
+        for sample in self._samples:
+            s = sample.snapshot
+            if proc is not None:
+                parent = next((p.name for p in s.procs if p.pid == proc.ppid), parent)
+            if weight := s.weights.get(identity):
+                swap, adj = weight.swap, weight.adj
+            if s.quota.host.swap_total == 0:
+                swap = 0
+        return _More(parent, swap, adj)
 
     def _scene(self, before: float) -> Scene | None:
         samples = [s for s in self._samples if s.snapshot.time <= before]

@@ -45,6 +45,10 @@ def wait_for(condition: object, seconds: float = 20.0) -> None:
         time.sleep(0.05)
 
 
+def comm_of_us() -> str:
+    return Path("/proc/self/comm").read_text().strip()
+
+
 def kill_in(group: Group) -> None:
     before = group.oom_kills()
     group.start(line("hog", mib=60, tell=0)).wait(30)
@@ -97,7 +101,9 @@ def test_a_kill_that_was_seen_is_known_to_the_next_run_with_its_post_mortem(
     with watching() as told:
         (event,) = of(memory_group, told)
     assert (event.recorded, event.before_start, event.count) == (True, False, 1)
-    assert event.victims[0].name.startswith("python")
+    (victim,) = event.victims
+    assert victim.name.startswith("python")
+    assert victim.parent == comm_of_us()
     assert event.scene is not None
     assert event.scene.procs
 
