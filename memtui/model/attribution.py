@@ -106,12 +106,15 @@ def _explained(event: OomEvent, logged: Sequence[Match]) -> OomEvent:
     return event
 
 
+_CLOCKS_S = 2.0  # the log's clock and ours differ; of too many the latest are taken
+
+
 def name_earlier(event: OomEvent, history: Sequence[Logged]) -> OomEvent:
     """Return an event of before the start with its victims, as far as the log still has them.
 
     `history`: the log's kills, oldest first.
     """
-    since = event.last_looked or 0.0
+    since = (event.last_looked or 0.0) - _CLOCKS_S
     mine = [k for k in history if k.task_memcg == event.cgroup and k.time > since]
     if not mine:
         return event
