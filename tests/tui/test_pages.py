@@ -211,3 +211,29 @@ def test_themes_keep_the_table_readable(theme: str) -> None:
         assert all(
             cell.fg != cell.bg or cell.fg == "default" for cell in shown if cell.data.strip()
         )
+
+
+def entries(lines: list[str]) -> list[str]:
+    """The lines of help below its headings."""
+    return [line for line in lines[1:-1] if line.startswith("   ")]
+
+
+def test_help_can_be_searched(term: Terminal) -> None:
+    term.send("F1")
+    term.wait_for("keys, columns, colours")
+    term.send("/")
+    term.wait_for("find")
+    term.type("smaps_rollup")
+    term.wait_for(lambda lines: (rows := entries(lines)) and all("smaps_rollup" in r for r in rows))
+    assert len(entries(term.lines())) > 2  # PSS, USS, SWAP
+    term.send("Enter")
+    term.wait_for("Esc all, not only 'smaps_rollup'")
+    term.send("Esc")
+    term.wait_for("one process up")
+    term.send("/")
+    term.type("no such word: q")
+    term.wait_for("nothing here holds")
+    term.send("Esc")
+    term.wait_for("one process up")
+    term.send("q")
+    term.wait_for(on_main)

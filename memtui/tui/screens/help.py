@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
+from textual import events
 from textual.binding import Binding, BindingType
 
 from memtui.model.badness import describe
 from memtui.model.fields import FIELDS
 from memtui.model.filter import fields_help
 from memtui.render.rows import DOOMED
-from memtui.render.spans import Line
+from memtui.render.spans import Line, fitted, spread
+from memtui.text import safe
 from memtui.tui.keys import NAMES
-from memtui.tui.screens.pages import Page
+from memtui.tui.screens.pages import Page, keys_of
 
 if TYPE_CHECKING:
     from memtui.tui.app import MemtuiApp
@@ -65,6 +67,21 @@ def key_name(key: str) -> str:
     return key.upper() if key[:1] == "f" and key[1:].isdigit() else key
 
 
+def found(lines: Sequence[Line], text: str) -> list[Line]:
+    """Return the lines that hold `text` in any case, each part under its heading."""
+    parts: list[list[Line]] = [[]]
+    for line in lines:
+        if line:
+            parts[-1].append(line)
+        else:
+            parts.append([])
+    out: list[Line] = []
+    for heading, *rest in parts:
+        kept = [line for line in rest if text.lower() in "".join(t for t, _ in line).lower()]
+        out += [heading, *kept, []] if kept else []
+    return out or [[(f"nothing here holds {safe(text)!r}", "muted")]]
+
+
 class HelpScreen(Page):
     """Every key of the main screen with what it does, then the columns and the bar."""
 
@@ -73,9 +90,45 @@ class HelpScreen(Page):
     def __init__(self, bindings: Sequence[BindingType]) -> None:
         super().__init__()
         self._keys = bindings
+        self._sought = ""
+        self._typing = False
 
     def lines(self, width: int) -> list[Line]:
-        """Return keys, mouse, columns, and how to read the quota bar."""
+        """Return everything, or what holds the text that is sought."""
+        return found(self._all(), self._sought) if self._sought else self._all()
+
+    def keys(self) -> Line:
+        """Return the page's keys, or what is being sought."""
+        width = self.size.width
+        if self._typing:
+            typed: Line = [(" find ", "key"), (f" {safe(self._sought)}", "label"), (" ", "cursor")]
+            return fitted(spread(typed, [("Enter keep  Esc all ", "label")], width), width, "label")
+        again = [("Esc", f"all, not only {self._sought!r}")] if self._sought else [("Esc", "back")]
+        return keys_of([*again, ("↑ ↓", "scroll"), ("/", "find")], width)
+
+    def on_key(self, event: events.Key) -> None:
+        """Take the text that is sought; Esc shows everything again before it leaves."""
+        if self._typing:
+            if event.is_printable and event.character:
+                self._sought += event.character
+            elif event.key == "backspace":
+                self._sought = self._sought[:-1]
+            elif event.key in ("enter", "escape"):
+                self._typing = False
+                self._sought = self._sought if event.key == "enter" else ""
+            else:
+                return
+        elif event.key in ("slash", "f3", "f4", "backslash"):
+            self._typing = True
+        elif event.key == "escape" and self._sought:
+            self._sought = ""
+        else:
+            return
+        event.stop()
+        self.action_go(False)
+        self.show_state()
+
+    def _all(self) -> list[Line]:
         out: list[Line] = [[("Keys", "bold")]]
         for binding in self._keys:
             if isinstance(binding, Binding):
