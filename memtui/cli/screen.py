@@ -189,8 +189,16 @@ def _terminal() -> Iterator[list[Any]]:
     # Ctrl-C stays a key too: as a signal between two steps of the start it could get lost
     mode[3] &= ~(termios.ECHO | termios.ICANON | termios.ISIG)
     termios.tcsetattr(0, termios.TCSANOW, mode)
+
+    def end(number: int, _: object) -> None:
+        """End at once: an exception in the midst of Textual's start would not come through."""
+        with contextlib.suppress(OSError, termios.error):  # the terminal may be gone
+            os.write(_TTY, ansi.RESTORE.encode())
+            termios.tcsetattr(0, termios.TCSANOW, before)
+        os._exit(128 + number)
+
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _end)
+        signal.signal(number, end)
     try:
         yield before
     except BaseException:
@@ -198,7 +206,3 @@ def _terminal() -> Iterator[list[Any]]:
         raise
     finally:
         termios.tcsetattr(0, termios.TCSANOW, before)
-
-
-def _end(number: int, _: object) -> None:
-    sys.exit(128 + number)

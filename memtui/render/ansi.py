@@ -5,6 +5,13 @@ from __future__ import annotations
 from memtui.render.palette import ANSI, Look, Palette, looks
 from memtui.render.spans import Line
 
+RESTORE = (
+    "\x1b[<u\x1b[?2004l\x1b[?7h\x1b[?2048l\x1b[?1000l\x1b[?1003l\x1b[?1015l\x1b[?1006l"
+    "\x1b[?1004l\x1b[?1049l\x1b[?25h"
+)
+"""Undoes what Textual's LinuxDriver asks of a terminal: kitty keys, paste, wrap, resize reports,
+mouse, focus, the alternate screen, the hidden cursor."""
+
 TRUE_COLOR, COLORS_256, COLORS_16, NO_COLOR = 24, 8, 4, 0
 _NAMES = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
 _USUAL = (  # what terminals make of the sixteen, about: the eight, and the eight bright ones

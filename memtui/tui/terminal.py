@@ -12,11 +12,7 @@ from typing import Any
 from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
 
-# what Textual's LinuxDriver undoes: kitty keys, paste, wrap, resize reports, mouse, focus, screen
-_RESTORE = (
-    "\x1b[<u\x1b[?2004l\x1b[?7h\x1b[?2048l\x1b[?1000l\x1b[?1003l\x1b[?1015l\x1b[?1006l"
-    "\x1b[?1004l\x1b[?1049l\x1b[?25h"
-)
+from memtui.render.ansi import RESTORE
 
 _DRAIN_S = 1.0
 _ALTERNATE = "\x1b[?1049h"
@@ -44,13 +40,17 @@ def leave_at_once(app: App[int], status: int, mode: list[Any]) -> None:
     driver = app._driver
     if driver is None:
         return
-    driver.write(_RESTORE)
-    # drains and ends the thread that writes to the terminal; one that is gone, or held by
-    # Ctrl-S, must not hold us
-    closer = threading.Thread(target=driver.close, daemon=True)
+
+    def restore() -> None:
+        driver.write(RESTORE)
+        driver.close()  # drains and ends the thread that writes to the terminal
+
+    # a terminal that is gone, or held by Ctrl-S, must not hold us: a full queue would, too
+    closer = threading.Thread(target=restore, daemon=True)
     closer.start()
     closer.join(_DRAIN_S)
     with contextlib.suppress(termios.error):
         termios.tcsetattr(0, termios.TCSAFLUSH, mode)
-    sys.stdout.flush()
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
     os._exit(status)

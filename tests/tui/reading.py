@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import re
 import sys
@@ -172,9 +173,9 @@ def cursor(term: Terminal) -> Row | None:
     return other[0] if other else None
 
 
-def wait_cursor(term: Terminal, pid: int) -> Row:
+def wait_cursor(term: Terminal, pid: int, seconds: float = 10.0) -> Row:
     """Wait until the cursor stands on a process."""
-    term.wait_for(lambda _: (row := cursor(term)) is not None and row.pid == pid)
+    term.wait_for(lambda _: (row := cursor(term)) is not None and row.pid == pid, seconds)
     row = cursor(term)
     assert row is not None
     return row
@@ -188,7 +189,14 @@ def row_wait(term: Terminal, pid: int) -> Row:
 
 
 def point_at(term: Terminal, pid: int) -> Row:
-    """Click the row of a process that is visible, and wait for the cursor."""
+    """Click the row of a process that is visible, and wait for the cursor.
+
+    Rows may move between the look and the click, when processes come and go.
+    """
+    for _ in range(4):
+        term.click(next(_CELLS), row_wait(term, pid).y)
+        with contextlib.suppress(AssertionError):
+            return wait_cursor(term, pid, 3.0)
     term.click(next(_CELLS), row_wait(term, pid).y)
     return wait_cursor(term, pid)
 
