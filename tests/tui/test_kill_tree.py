@@ -142,9 +142,10 @@ def test_a_tree_is_paused_and_resumed_by_name(term: Terminal, forks: Program) ->
 def test_tagged_one_by_one_get_it_and_no_child_does(term: Terminal, forks: Program) -> None:
     with named(f"{FIRST}-1") as lone:
         row_wait(term, lone.pid)
-        for pid in (lone.pid, forks.pid):
+        for number, pid in enumerate((lone.pid, forks.pid), 1):
             point_at(term, pid)
             term.send("Space")
+            term.wait_for(f"{number} tagged")  # a click may overtake a key
         term.send("k")
         term.wait_for("2 processes, RES")
         assert "born meanwhile" not in dialog(term.lines())
