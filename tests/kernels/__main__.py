@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from xml.etree.ElementTree import ParseError
 
+from tests import again
 from tests.kernels import boot, results
 from tests.kernels.places import LIMIT_S, ROOT, WORLDS, World, command, environment
 from tests.kernels.results import Outcome
@@ -54,6 +55,8 @@ def visit(world: World, to: Path, more: list[str]) -> Outcome:
     file, log = place / "results.xml", place / "log"
     begun = time.monotonic()
     status = _run(world, log, command(world, file, more))
+    if status == 1:
+        status = _again(world, place, file)
     took = time.monotonic() - begun
     if status == boot.NOT_SET_UP and _NO_V1 in log.read_text(errors="replace"):
         return Outcome(world, absent="this user-mode-linux has no cgroup v1")
@@ -61,6 +64,20 @@ def visit(world: World, to: Path, more: list[str]) -> Outcome:
         return results.read(world, file, took)._replace(broken=_broken(status, log))
     except (OSError, ParseError):
         return Outcome(world, took, broken=_broken(status, log) or "no results")
+
+
+def _again(world: World, place: Path, file: Path) -> int:
+    """Run what failed there once more; return the status that is left."""
+
+    def run(new: Path, names: Sequence[str]) -> None:
+        only = world._replace(tests=())
+        _run(world, place / "again.log", command(only, new, list(names)))
+
+    try:
+        again.tell(again.repeat(file, run), world.name)
+        return 1 if again.failures(file) else 0
+    except (OSError, ParseError):
+        return 1
 
 
 def _tell(outcome: Outcome, to: Path) -> None:

@@ -130,12 +130,12 @@ def one_big(truth: Truth) -> None:
 
 def adjusted(truth: Truth) -> None:
     """The victim is not the biggest: its oom_score_adj is higher."""
-    victim = truth.start("hog", mib=12)
+    victim = truth.start("hog", mib=24)
     victim.hear("done")
     if truth.meet:
         truth.seen(victim.pid)
     Path(f"/proc/{victim.pid}/oom_score_adj").write_text("1000")
-    big = truth.start("hog", mib=50, pause=0.005)
+    big = truth.start("hog", mib=42, pause=0.005)  # which has room once the victim is gone
     truth.took(victim)
     big.hear("done")
 

@@ -23,7 +23,7 @@ from memtui.services.launch import NotStarted
 from memtui.services.limits import Unavailable
 from memtui.services.output import KEPT, plain_line
 from tests.support.cgroups import MIB, Group
-from tests.support.limited import hog
+from tests.support.programs import line
 
 Start = Callable[..., Job]
 
@@ -124,7 +124,8 @@ def test_under_an_rlimit_usage_and_peak_are_of_the_largest_process(method: str) 
 
 
 def test_hog_ends_at_its_limit(start: Start) -> None:
-    job = start(shlex.join(["exec", *hog()]), 64 * MIB)
+    slowly = line("hog", mib=200, tell=0, pause=0.03)  # so that its size is seen near the limit
+    job = start(shlex.join(["exec", *slowly]), 64 * MIB)
     result = wait(job)
     assert "64.0 MiB" in result.verdict.text
     if job.method == "cgroup":

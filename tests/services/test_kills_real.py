@@ -12,14 +12,18 @@ import pytest
 from tests.kills.scenarios import SCENARIOS, Scenario, played
 from tests.kills.verdict import Verdict, judge, tells_how
 from tests.kills.watched import MODES, watching
-from tests.support.cgroups import Group
+from tests.support.cgroups import Group, memory_group_of
 
 V2 = [n for n, s in SCENARIOS.items() if s.v2]
 BOTH = [n for n, s in SCENARIOS.items() if not s.v2]
 
 
-def _play(scenario: Scenario, mode: str, group: Group) -> Verdict:
-    """Play it, and hold what was told to what must hold everywhere."""
+def _play(scenario: Scenario, mode: str, group: Group, again: int = 2) -> Verdict:
+    """Play it, and hold what was told to what must hold everywhere.
+
+    Every play must count right and blame nobody wrongly. Without the kernel's log one of three
+    must name everybody.
+    """
     if why := MODES[mode].missing():
         pytest.skip(why)
     group.set_limit(scenario.limit)
@@ -35,11 +39,12 @@ def _play(scenario: Scenario, mode: str, group: Group) -> Verdict:
     assert found.cause, told
     if not truth.all_of_group:  # the kernel counts the first one twice
         assert found.counted == found.kills == counter, told
+    assert (set(found.right) <= truth.oom, found.wrong) == (True, 0), told
+    if again and not watched.log and set(found.right) != truth.oom:
+        with memory_group_of() as other:  # a life that no look saw, on a busy machine
+            return _play(scenario, mode, other, again - 1)
     if how or not scenario.brief:
-        # without the log a short life may be in no look, on a busy machine: one of several
-        spare = 0 if watched.log else len(truth.oom) // 3
-        assert set(found.right) <= truth.oom, told
-        assert (found.wrong, len(found.right) + spare >= len(truth.oom)) == (0, True), told
+        assert set(found.right) == truth.oom, told
     if watched.log:
         assert set(found.right.values()) <= {"kernel-log"}, told
     return found

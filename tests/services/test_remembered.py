@@ -50,9 +50,9 @@ def comm_of_us() -> str:
     return Path("/proc/self/comm").read_text().strip()
 
 
-def kill_in(group: Group) -> None:
+def kill_in(group: Group, pause: float = 0.0) -> None:
     before = group.oom_kills()
-    group.start(line("hog", mib=60, tell=0)).wait(30)
+    group.start(line("hog", mib=60, tell=0, pause=pause)).wait(60)
     assert group.oom_kills() > before
 
 
@@ -108,7 +108,7 @@ def test_a_kill_that_was_seen_is_known_to_the_next_run_with_its_post_mortem(
 ) -> None:
     memory_group.set_limit(24 * MIB)
     with watching() as told:
-        kill_in(memory_group)
+        kill_in(memory_group, pause=0.15)  # it lives for seconds: somebody sees it
         wait_for(lambda: [e for e in of(memory_group, told) if e.victims])
     with watching() as told:
         (event,) = of(memory_group, told)
