@@ -11,9 +11,9 @@ import contextlib
 import sys
 
 from memtui.cli.common import UsageError
-from memtui.model.runlimit import METHODS, parse_limit
+from memtui.model.limits import METHODS, Limits, is_share, parse_limit
 from memtui.services.launch import NOT_ENTERED, NotStarted
-from memtui.services.limits import Unavailable, read_quota
+from memtui.services.limits import Unavailable, read_room
 from memtui.services.run import Run, run
 
 _EPILOG = """\
@@ -27,7 +27,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EPILOG
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument(
-        "--limit", metavar="SIZE", help="500M, 2G, or 50%% of the quota; 1M is the least"
+        "--limit",
+        metavar="SIZE",
+        help="500M, 2G, 50%% (of the quota), free-10%% (of what is free now); 1M is the least",
     )
     parser.add_argument(
         "--method",
@@ -56,7 +58,7 @@ def _limit(text: str | None) -> int:
     if text is None:
         raise UsageError("run needs a limit: --limit 500M, --limit 2G or --limit 50%")
     try:
-        return parse_limit(text, read_quota() if text.endswith("%") else None)
+        return parse_limit(text, *(read_room() if is_share(text) else ()))
     except ValueError as e:
         raise UsageError(f"--limit: {e}") from e
 
@@ -85,7 +87,7 @@ def main(args: argparse.Namespace) -> int:
             _say(f"memtui: {line}\n")
 
     try:
-        done = run(argv, limit, args.method, announce, args.verbose)
+        done = run(argv, Limits(limit), args.method, announce, args.verbose)
     except NotStarted as e:
         _say(f"memtui: {e}\n")
         return e.status

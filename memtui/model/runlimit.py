@@ -1,4 +1,4 @@
-"""A limited run, as pure functions: what limit was meant, and what its end amounts to.
+"""A limited run, as pure functions: what its end amounts to.
 
 Sizes are bytes.
 """
@@ -7,64 +7,25 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from memtui.units import parse_size, size_long
+from memtui.model.limits import COUNTED
+from memtui.units import size_long
 
-MIN_LIMIT = 1 << 20
-"""Below this nothing starts: 128 KiB kills even `true` before it runs, and ld.so needs more."""
-MAX_LIMIT = 1 << 50
 NEAR = 0.9  # a run under an rlimit that failed at this much of it probably failed for it
 
-CGROUP, DATA, AS = "cgroup", "data", "as"
-METHODS = ("auto", CGROUP, DATA, AS)
-COUNTED = {DATA: "private memory", AS: "address space"}
-"""What an rlimit counts, for each process by itself."""
 _FAULTS = (5, 6, 11)  # SIGTRAP, SIGABRT, SIGSEGV: how programs end that got no memory
-
-
-def _share(text: str, quota: int | None) -> int:
-    number = text[:-1].strip()
-    plain = number.replace(".", "", 1)
-    if not plain.isdecimal() or not plain.isascii() or len(plain) > 9:
-        raise ValueError(f"{text!r} is not a share of the quota: write it as 50%")
-    share = float(number)
-    if share > 100:
-        raise ValueError(f"{text} is more than the whole quota")
-    if quota is None:
-        raise ValueError("the quota is not known here: write a size, as 500M or 2G")
-    return int(quota * share / 100)
-
-
-def parse_limit(text: str, quota: int | None = None) -> int:
-    """Return the bytes that `500M`, `2G` or `50%` (of `quota` bytes) means.
-
-    Raises ValueError with one sentence for the user: no size, below 1 MiB (nothing starts in
-    that), over 1 PiB (a slip), or a share where the quota is unknown.
-    """
-    word = text.strip()
-    if not word:
-        raise ValueError("write a limit, as 500M, 2G or 50%")
-    if len(word) > 30:
-        raise ValueError("this is too long for a size: write it as 500M, 2G or 50%")
-    limit = _share(word, quota) if word.endswith("%") else parse_size(word)
-    if limit <= 0:
-        raise ValueError(f"a limit of {word} leaves nothing to run in: write one as 500M")
-    if limit < MIN_LIMIT:
-        raise ValueError(f"{word} is too small: no program starts in less than 1M")
-    if limit > MAX_LIMIT:
-        raise ValueError(f"{word} is more than any machine has")
-    return limit
 
 
 class Ending(NamedTuple):
     """How a limited run ended; None where it cannot be known by its method."""
 
-    method: str  # cgroup, data or as
+    method: str  # one of model.limits.METHODS, never auto
     limit: int
     status: int | None  # exit status, None when a signal ended it
     signal: int | None
     oom_kills: int | None = None  # processes that the OOM killer took in its cgroup
     own: bool | None = None  # whether the run's own limit made it
     nearest: int = 0  # the most of the limited quantity that one process was seen to have
+    ended_for: str = ""  # what memtui itself ended it for: "limit" (watchdog) or "time"
 
 
 class Verdict(NamedTuple):
@@ -122,11 +83,11 @@ def derive_verdict(e: Ending) -> Verdict:
         return Verdict("sigkill", "killed by SIGKILL from outside, not by its memory limit")
     if e.status == 0:
         return Verdict("ok", "ended by itself")
-    if e.method != CGROUP and e.nearest >= NEAR * e.limit:
+    if e.method in COUNTED and e.nearest >= NEAR * e.limit:
         size = size_long(e.limit)
         text = f"probably failed for memory: it was near its limit of {size} and {_how(e)}"
         return Verdict("probably-limit", text)
-    if e.method != CGROUP and (e.status or e.signal in _FAULTS):
+    if e.method in COUNTED and (e.status or e.signal in _FAULTS):
         return _maybe(e)
     return Verdict("signal" if e.signal else "failed", _how(e))
 

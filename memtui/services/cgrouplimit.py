@@ -10,7 +10,7 @@ import time
 from memtui.kernel import cgroupmake
 from memtui.kernel.errors import KernelError
 from memtui.kernel.procfs import read_kin
-from memtui.model.runlimit import CGROUP
+from memtui.model.limits import CGROUP, Limits
 from memtui.services.limiter import PATIENCE_S, Evidence, Unavailable
 from memtui.services.peaks import Peaks
 from memtui.text import safe
@@ -92,9 +92,9 @@ class CgroupLimiter:
         base, why = reasons.popitem()
         return Unavailable(why or "", _remedy(base, self._version))
 
-    def prepare(self, limit: int) -> None:
+    def prepare(self, limits: Limits) -> None:
         """Make the group, read its limits back, and see that it can be entered."""
-        errors = [e for base in self._bases if (e := self._try(base, limit))]
+        errors = [e for base in self._bases if (e := self._try(base, limits.limit))]
         if self._group is None:
             raise Unavailable(errors[0], _remedy(self._bases[0], self._version))
         self._escaped = cgroupmake.read_escaped(self._group.directory)

@@ -9,7 +9,8 @@ import threading
 import time
 
 from memtui.kernel.errors import KernelError
-from memtui.model.runlimit import CGROUP, Ending, Result, Verdict, derive_verdict
+from memtui.model.limits import KERNEL_GROUPS, Limits
+from memtui.model.runlimit import Ending, Result, Verdict, derive_verdict
 from memtui.services.limiter import PATIENCE_S
 from memtui.services.limits import Chosen, choose
 from memtui.services.output import Output
@@ -23,11 +24,11 @@ _DEADLINE_S = 2.0  # to die when killed: a device that does not answer must not 
 class Job:
     """One background command. Its methods may be called from any thread. Sizes are bytes."""
 
-    def __init__(self, command: str, chosen: Chosen, limit: int) -> None:
+    def __init__(self, command: str, chosen: Chosen, limits: Limits) -> None:
         """Start it: for `start`, which chooses the limiter."""
         self._limiter = chosen.limiter
         self._lock = threading.RLock()
-        self._peaks = Peaks(limit)
+        self._peaks = Peaks(limits.limit)
         self._code: int | None = None  # exit code, negative for a signal, once reaped
         self._seconds = 0.0
         self._result: Result | None = None
@@ -42,21 +43,21 @@ class Job:
         self._output = Output(fd, self._look)
 
     @classmethod
-    def start(cls, command: str, limit: int, method: str = "auto") -> Job:
+    def start(cls, command: str, limits: Limits, method: str = "auto") -> Job:
         """Run `/bin/sh -c command` in a session of its own, with no input.
 
         Raises Unavailable (no such method here) or NotStarted; then nothing is left behind.
         """
-        chosen = choose(method, limit)
+        chosen = choose(method, limits)
         try:
-            return cls(command, chosen, limit)
+            return cls(command, chosen, limits)
         except BaseException:
             chosen.limiter.close()
             raise
 
     def _look(self) -> float | None:
         """Sample where no cgroup keeps the peak; return when to do so again."""
-        if self.method == CGROUP:
+        if self.method in KERNEL_GROUPS:
             return None
         self._peaks.look(self.pid)
         return self._peaks.pause_s

@@ -7,6 +7,7 @@ import threading
 from typing import NamedTuple
 
 from memtui.kernel.errors import KernelError
+from memtui.model.limits import Limits
 from memtui.model.runlimit import Result
 from memtui.services.job import Job
 from memtui.services.launch import NOT_ENTERED, NotStarted
@@ -44,7 +45,7 @@ class Jobs:
 
         Does not wait for a `poll` that another thread is in.
         """
-        job = Job.start(command, limit)
+        job = Job.start(command, Limits(limit))
         view = self._view(0, job)
         if not self._add(job, view):
             job.close()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
+from memtui.model.limits import Limits
 from memtui.services.peaks import Peaks
 
 PATIENCE_S = 5.0
@@ -41,7 +42,7 @@ class Limiter(Protocol):
     def probe(self) -> Unavailable | None:
         """Say why it cannot be had here, without changing anything; None: try it."""
 
-    def prepare(self, limit: int) -> None:
+    def prepare(self, limits: Limits) -> None:
         """Make what the limit needs. Raises Unavailable, and then leaves nothing behind."""
 
     def enter(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from memtui.model.runlimit import AS, CGROUP, DATA
+from memtui.model.limits import AS, CGROUP, DATA, Limits, Room
 from memtui.services.cgrouplimit import CgroupLimiter
 from memtui.services.limiter import Evidence, Limiter, Unavailable
 from memtui.services.rlimits import RlimitLimiter
@@ -17,7 +17,7 @@ __all__ = [
     "RlimitLimiter",
     "Unavailable",
     "choose",
-    "read_quota",
+    "read_room",
 ]
 
 
@@ -37,35 +37,38 @@ class Chosen(NamedTuple):
         return f"limit {self.words()}"
 
 
-def _prepared(limiter: Limiter, limit: int) -> Limiter:
+def _prepared(limiter: Limiter, limits: Limits) -> Limiter:
     if error := limiter.probe():
         raise error
-    limiter.prepare(limit)
+    limiter.prepare(limits)
     return limiter
 
 
-def choose(method: str, limit: int) -> Chosen:
-    """Return the limiter for `method` (auto, cgroup, data, as), prepared for `limit` bytes.
+def choose(method: str, limits: Limits) -> Chosen:
+    """Return the limiter for `method` (auto, cgroup, data, as), prepared for `limits`.
 
     `auto` takes a cgroup, else RLIMIT_DATA: RLIMIT_AS would refuse programs that reserve much
     and use little (node, java, Go). Raises Unavailable when the method asked for, or every
     method, cannot be had. The caller must close() the limiter.
     """
     if method in (DATA, AS):
-        return Chosen(_prepared(RlimitLimiter(method), limit), "")
+        return Chosen(_prepared(RlimitLimiter(method), limits), "")
     try:
-        return Chosen(_prepared(CgroupLimiter(), limit), "")
+        return Chosen(_prepared(CgroupLimiter(), limits), "")
     except Unavailable as e:
         if method == CGROUP:
             raise
-        return Chosen(_prepared(RlimitLimiter(DATA), limit), f"no cgroup: {e}")
+        return Chosen(_prepared(RlimitLimiter(DATA), limits), f"no cgroup: {e}")
 
 
-def read_quota() -> int | None:
-    """Return what `50%` is a share of, in bytes: the limit that binds, as the quota bar shows."""
+def read_room() -> Room:
+    """Return what `50%` and `free-10%` are shares of, as the quota bar shows it now."""
     from memtui.services.quota import QuotaSource  # only a percentage needs it
 
     source = QuotaSource()
     binding = source.read().binding
     source.close()
-    return None if binding is None else binding.bytes
+    if binding is None:
+        return Room()
+    used = binding.usage if binding.hard is None else binding.hard
+    return Room(binding.bytes, None if used is None else max(0, binding.bytes - used))

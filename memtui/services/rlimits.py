@@ -9,7 +9,7 @@ import resource
 import time
 
 from memtui.kernel import procfs, proctree
-from memtui.model.runlimit import AS, COUNTED, DATA
+from memtui.model.limits import AS, COUNTED, DATA, Limits
 from memtui.services.limiter import PATIENCE_S, Evidence, Unavailable
 from memtui.services.peaks import Peaks
 from memtui.units import size_long
@@ -46,13 +46,13 @@ class RlimitLimiter:
         """Return None: every process may lower its own limits."""
         return None
 
-    def prepare(self, limit: int) -> None:
+    def prepare(self, limits: Limits) -> None:
         """Check that no smaller hard limit stands: it could not be raised again."""
         hard = resource.getrlimit(self._which)[1]
-        if hard != resource.RLIM_INFINITY and hard < limit:
+        if hard != resource.RLIM_INFINITY and hard < limits.limit:
             reason = f"{self._name} is already limited to {size_long(hard)} here"
             raise Unavailable(reason, "ask for less")
-        self._limit = limit & ~1023  # what a shell can set, too
+        self._limit = limits.limit & ~1023  # what a shell can set, too
 
     def enter(self) -> None:
         """Set soft and hard limit on the calling process; its children inherit them."""

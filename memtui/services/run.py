@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterator
 from resource import struct_rusage
 from typing import NamedTuple
 
-from memtui.model.runlimit import CGROUP, Ending, Result, derive_verdict
+from memtui.model.limits import KERNEL_GROUPS, Limits
+from memtui.model.runlimit import Ending, Result, derive_verdict
 from memtui.services.launch import Started, launch
 from memtui.services.limits import Chosen, Limiter, choose
 from memtui.services.peaks import Peaks
@@ -140,7 +141,7 @@ def _judge(limiter: Limiter, limit: int, code: int, peaks: Peaks) -> Ending:
 def _supervise(chosen: Chosen, started: Started, limit: int, watch: bool) -> Run:
     limiter = chosen.limiter
     peaks = Peaks(limit)
-    sample = watch or limiter.method != CGROUP
+    sample = watch or limiter.method not in KERNEL_GROUPS
     code, rusage = _Supervisor(started.pid, limiter, peaks, sample).wait()
     seconds = time.monotonic() - started.begun
     left = limiter.finish(started.pid, False)
@@ -154,17 +155,17 @@ def _supervise(chosen: Chosen, started: Started, limit: int, watch: bool) -> Run
 
 
 def run(
-    argv: list[str], limit: int, method: str, announce: Callable[[str], None], watch: bool
+    argv: list[str], limits: Limits, method: str, announce: Callable[[str], None], watch: bool
 ) -> Run:
-    """Run `argv` to its end with at most `limit` bytes, in a process without threads.
+    """Run `argv` to its end under `limits`, in a process without threads.
 
     `announce` gets one line on what is in force, before the command runs. `watch` samples the
     command's size, for the report. Raises NotStarted, Unavailable; leaves no cgroup behind.
     """
     with _blocked() as mask:
-        chosen = choose(method, limit)
+        chosen = choose(method, limits)
         try:
             started = launch(chosen.limiter, argv, mask, lambda: announce(chosen.describe()))
-            return _supervise(chosen, started, limit, watch)
+            return _supervise(chosen, started, limits.limit, watch)
         finally:
             chosen.limiter.close()

@@ -16,6 +16,7 @@ import pytest
 
 from memtui.kernel import cgroupmake
 from memtui.kernel.errors import KernelError
+from memtui.model.limits import Limits
 from memtui.model.runlimit import Result
 from memtui.services.job import Job
 from memtui.services.jobs import Jobs
@@ -38,7 +39,7 @@ def start(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
     before = set(os.listdir("/proc/self/fd"))
 
     def begin(command: str, limit: int = 256 * MIB) -> Job:
-        jobs.append(Job.start(command, limit, request.param))
+        jobs.append(Job.start(command, Limits(limit), request.param))
         return jobs[-1]
 
     yield begin
@@ -108,7 +109,7 @@ def test_running_job_has_processes_and_usage(start: Start) -> None:
 @pytest.mark.parametrize("method", ["data", "as"])
 def test_under_an_rlimit_usage_and_peak_are_of_the_largest_process(method: str) -> None:
     hold = f"{sys.executable} -S -c 'import time; b = b\"x\" * (40 << 20); time.sleep(30)'"
-    job = Job.start(f"{hold} & {hold} & {hold} & wait", 512 * MIB, method)
+    job = Job.start(f"{hold} & {hold} & {hold} & wait", Limits(512 * MIB), method)
     try:
         end = time.monotonic() + 20
         while (job.usage() or 0) < 40 * MIB or (job.peak() or 0) < 40 * MIB:
@@ -246,8 +247,8 @@ def test_foreign_command_text_is_safe_and_stdin_is_empty(start: Start) -> None:
 def test_refused_job_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MEMTUI_CGROUP_BASE", str(tmp_path / "absent"))
     with pytest.raises(Unavailable):
-        Job.start("true", 64 * MIB, "cgroup")
-    job = Job.start("true", 64 * MIB)
+        Job.start("true", Limits(64 * MIB), "cgroup")
+    job = Job.start("true", Limits(64 * MIB))
     try:
         assert "RLIMIT_DATA (read back); no cgroup: " in job.method_line
     finally:

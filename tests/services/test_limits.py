@@ -13,9 +13,10 @@ import pytest
 from memtui.kernel import cgroupmake
 from memtui.kernel.errors import KernelError
 from memtui.kernel.roots import Roots
-from memtui.model.runlimit import MIN_LIMIT, Ending, derive_verdict, parse_limit
+from memtui.model.limits import MIN_LIMIT, Limits, parse_amount, parse_limit
+from memtui.model.runlimit import Ending, derive_verdict
 from memtui.services.cgrouplimit import bases
-from memtui.services.limits import CgroupLimiter, RlimitLimiter, Unavailable, choose, read_quota
+from memtui.services.limits import CgroupLimiter, RlimitLimiter, Unavailable, choose, read_room
 from tests.support.cgroups import MIB, Group
 from tests.support.trees import copy
 
@@ -33,10 +34,15 @@ GIB = 1 << 30
         ("50%", 2 * GIB),
         ("12.5 %", GIB // 2),
         ("100%", 4 * GIB),
+        ("64MB", 64_000_000),
+        ("2MiB", 2 * MIB),
+        ("free", 3 * GIB),
+        ("free-10%", 3 * GIB - 3 * GIB // 10),
+        (" FREE - 1G", 2 * GIB),
     ],
 )
 def test_limits_that_are_meant(text: str, limit: int) -> None:
-    assert parse_limit(text, 4 * GIB) == limit
+    assert parse_limit(text, 4 * GIB, 3 * GIB) == limit
 
 
 @pytest.mark.parametrize(
@@ -44,21 +50,28 @@ def test_limits_that_are_meant(text: str, limit: int) -> None:
     [
         *("", "0", "0%", "-1", "-1%", "5", "1023K", "x", "5X", "%", "1e3%", "NaN%", "inf", "101%"),
         *("2000000T", "9" * 29, "9" * 5000, "1..5M", "٣M", "٣%", "50%%", "1 2M"),
+        *("free-", "free-3G", "free-100%", "free-101%", "free+1M", "freed", "free-x", "free-free"),
     ],
 )
 def test_limits_that_are_refused_in_one_sentence(text: str) -> None:
     with pytest.raises(ValueError, match=r"^[^\n]{1,120}$"):
-        parse_limit(text, 4 * GIB)
+        parse_limit(text, 4 * GIB, 3 * GIB)
 
 
 def test_a_share_of_an_unknown_quota_is_refused() -> None:
     with pytest.raises(ValueError, match="quota is not known here"):
         parse_limit("50%", None)
+    with pytest.raises(ValueError, match="free is not known here"):
+        parse_limit("free-10%", 4 * GIB)
+
+
+def test_an_amount_may_be_nothing_where_a_limit_may_not() -> None:
+    assert parse_amount("0") == 0
 
 
 def test_the_quota_is_no_more_than_the_machine_has() -> None:
     total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    assert 0 < (read_quota() or 0) <= total
+    assert 0 < (read_room().quota or 0) <= total
 
 
 def verdict(**known: object) -> str:
@@ -91,7 +104,7 @@ def based(memory_group: Group, monkeypatch: pytest.MonkeyPatch) -> Group:
 
 
 def test_cgroup_limit_is_what_the_kernel_says(based: Group) -> None:
-    limiter = choose("auto", 64 * MIB + 1).limiter
+    limiter = choose("auto", Limits(64 * MIB + 1)).limiter
     try:
         assert isinstance(limiter, CgroupLimiter)
         made = Path(limiter.group.directory)
@@ -130,7 +143,7 @@ def test_groups_of_killed_makers_are_removed_and_no_others(based: Group) -> None
 
 
 def test_kill_all_ends_forking_processes(based: Group) -> None:
-    limiter = choose("cgroup", 64 * MIB).limiter
+    limiter = choose("cgroup", Limits(64 * MIB)).limiter
     assert isinstance(limiter, CgroupLimiter)
     try:
         enter, argument = limiter.shell_enter()
@@ -173,18 +186,18 @@ def test_no_cgroup_means_rlimit_with_the_reason(
 ) -> None:
     absent = str(tmp_path / "absent")
     monkeypatch.setenv("MEMTUI_CGROUP_BASE", absent)
-    chosen = choose("auto", 64 * MIB)
+    chosen = choose("auto", Limits(64 * MIB))
     assert isinstance(chosen.limiter, RlimitLimiter)
     assert chosen.fallback.startswith("no cgroup: ")
     assert absent in chosen.fallback
     with pytest.raises(Unavailable, match="absent"):
-        choose("cgroup", 64 * MIB)
-    assert choose("data", 64 * MIB).fallback == "", "it was asked for"
+        choose("cgroup", Limits(64 * MIB))
+    assert choose("data", Limits(64 * MIB)).fallback == "", "it was asked for"
 
 
 @pytest.mark.parametrize(("method", "which"), [("data", "RLIMIT_DATA"), ("as", "RLIMIT_AS")])
 def test_rlimit_is_read_back_from_the_process(method: str, which: str) -> None:
-    limiter = choose(method, 512 * MIB).limiter
+    limiter = choose(method, Limits(512 * MIB)).limiter
     enter, argument = limiter.shell_enter()
     line = ["sh", "-c", f"{enter}; read x", "sh", argument]
     with subprocess.Popen(line, stdin=subprocess.PIPE) as process:
@@ -196,13 +209,13 @@ def test_rlimit_is_read_back_from_the_process(method: str, which: str) -> None:
 
 
 def test_a_limit_that_is_not_there_is_not_claimed() -> None:
-    limiter = choose("data", 512 * MIB).limiter
+    limiter = choose("data", Limits(512 * MIB)).limiter
     with pytest.raises(Unavailable, match="could not be read back"):
         limiter.confirm(os.getpid())
 
 
 def test_a_process_outside_the_group_is_not_claimed(based: Group) -> None:
-    limiter = choose("cgroup", 64 * MIB).limiter
+    limiter = choose("cgroup", Limits(64 * MIB)).limiter
     try:
         with pytest.raises(Unavailable, match="is not in"):
             limiter.confirm(os.getpid())

@@ -9,7 +9,7 @@ from memtui.kernel import probe
 from memtui.kernel.errors import KernelError
 from memtui.kernel.pidfd import open_pidfd, send_pidfd
 from memtui.model.finding import NO, OK, Finding
-from memtui.model.runlimit import AS, CGROUP, DATA
+from memtui.model.limits import AS, CGROUP, DATA, Limits
 from memtui.services.checks.seen import Seen, not_in_files
 from memtui.services.limiter import Limiter, Unavailable
 from memtui.services.limits import Chosen, choose
@@ -70,7 +70,7 @@ def _enters(limiter: Limiter) -> None:
 def _try(method: str) -> Chosen | Unavailable:
     """Prepare a limit, enter it with a child that ends at once, and take it away again."""
     try:
-        chosen = choose(method, _LIMIT)
+        chosen = choose(method, Limits(_LIMIT))
     except Unavailable as e:
         return e
     try:

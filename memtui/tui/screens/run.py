@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
-from memtui.model.runlimit import parse_limit
+from memtui.model.limits import parse_limit
 from memtui.units import size_long
 
 
