@@ -141,6 +141,26 @@ def _set_limits(version: int, directory: str, limit: int) -> Group:
     return Group(version, directory, got, swap=True)
 
 
+def change_limit(group: Group, limit: int) -> Group:
+    """Give a group of ours another limit, with swap as before; return it as read back.
+
+    v1 refuses (EBUSY) what it cannot reclaim down to; v2 kills until it fits. Raises a
+    KernelError, and then the old limit holds.
+    """
+    memory = group.directory + ("/memory.max" if group.version == 2 else "/memory.limit_in_bytes")
+    if group.version == 2 or not group.swap:
+        return group._replace(limit=_set(memory, limit))
+    both = group.directory + "/memory.memsw.limit_in_bytes"
+    first, second = (both, memory) if limit > group.limit else (memory, both)
+    _set(first, limit)  # memsw may never be less than the memory limit
+    try:
+        return group._replace(limit=_set(second, limit))
+    except KernelError:
+        with contextlib.suppress(KernelError):
+            _set(first, group.limit)
+        raise
+
+
 def _enable_memory(base: str) -> None:
     """Let children of the v2 group `base` have limits: EBUSY where it has processes itself."""
     control = base + "/cgroup.subtree_control"

@@ -138,6 +138,11 @@ class CgroupLimiter:
             raise Unavailable(f"process {pid} is not in {self.group.directory}")
         return self.group.limit
 
+    def change(self, pid: int, session: bool, limit: int) -> int:
+        """Give the group another limit; on v2 one below its usage makes the kernel kill."""
+        self._group = cgroupmake.change_limit(self.group, limit)
+        return self._group.limit
+
     def describe(self) -> str:
         """Name the limit, the group, whether swap counts, and which limit on us it escapes."""
         g = self.group

@@ -12,7 +12,7 @@ from memtui.kernel.errors import KernelError
 from memtui.model.limits import KERNEL_GROUPS, Limits
 from memtui.model.runlimit import Ending, Result, Verdict, derive_verdict
 from memtui.services.limiter import PATIENCE_S
-from memtui.services.limits import Chosen, choose
+from memtui.services.limits import Chosen, Unavailable, choose
 from memtui.services.output import Output
 from memtui.services.peaks import Peaks
 from memtui.services.shell import launch_shell
@@ -139,6 +139,18 @@ class Job:
             self._send(sig)
             if sig in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
                 self._send(signal.SIGCONT)
+
+    def set_limit(self, limit: int) -> int:
+        """Give it another limit while it runs; return the one in force, read back.
+
+        Raises Unavailable or a KernelError, and then the old one holds.
+        """
+        with self._lock:
+            if self._over:
+                raise Unavailable("the command has ended")
+            self.limit = self._limiter.change(self.pid, True, limit)
+            self.method_line = f"limit {self._limiter.describe()}"
+            return self.limit
 
     def _send(self, sig: int) -> None:
         for pid in self.pids():

@@ -57,6 +57,12 @@ class Limiter(Protocol):
     def confirm(self, pid: int) -> int:
         """Return the limit in force on `pid`, read from the kernel. Raises Unavailable."""
 
+    def change(self, pid: int, session: bool, limit: int) -> int:
+        """Set another limit while the command runs; return it as read back.
+
+        Raises Unavailable or a KernelError, and then the old one holds.
+        """
+
     def describe(self) -> str:
         """Say what is in force, in words: `64.0 MiB by cgroup v1 NAME (memory and swap)`."""
 

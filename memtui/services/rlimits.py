@@ -16,6 +16,8 @@ from memtui.units import size_long
 
 _MARKER = "MEMTUI_RUN_ID"
 
+_ROUNDS = 20  # of looking for processes that were born meanwhile
+
 _serial = itertools.count()
 
 _RLIMITS = {
@@ -73,6 +75,39 @@ class RlimitLimiter:
             raise Unavailable(f"{self._name} of process {pid} could not be read back")
         self._limit = got
         return got
+
+    def change(self, pid: int, session: bool, limit: int) -> int:
+        """Set the soft limit of each process; above the hard one that takes CAP_SYS_RESOURCE."""
+        done: dict[int, tuple[int, int]] = {}
+        try:
+            for _ in range(_ROUNDS):  # one that is born meanwhile may have the old limit
+                fresh = self.members(pid, session) - done.keys()
+                for each in fresh:
+                    if (before := self._set(each, limit)) is not None:
+                        done[each] = before
+                if not fresh:
+                    break
+        except PermissionError as e:
+            for each, before in done.items():
+                with contextlib.suppress(OSError):
+                    resource.prlimit(each, self._which, before)
+            hard = size_long(resource.prlimit(pid, self._which)[1])
+            reason = f"{self._name} of a running command cannot be raised above {hard}"
+            raise Unavailable(
+                reason, "restart it with the new limit; CAP_SYS_RESOURCE would allow it"
+            ) from e
+        self._limit = limit & ~1023
+        return self.confirm(pid)
+
+    def _set(self, pid: int, limit: int) -> tuple[int, int] | None:
+        """Set one process's soft limit; return its limits of before, None where it is gone."""
+        try:
+            soft, hard = resource.prlimit(pid, self._which)
+            most = limit if resource.RLIM_INFINITY != hard < limit else hard
+            resource.prlimit(pid, self._which, (limit & ~1023, most))
+        except ProcessLookupError:
+            return None
+        return soft, hard
 
     def describe(self) -> str:
         """Name the limit, and that it is one for each process."""

@@ -148,6 +148,44 @@ def test_kill_ends_all_processes_even_stopped_ones(start: Start) -> None:
     assert all(gone(pid) for pid in pids)
 
 
+def test_a_limit_that_is_raised_in_time_lets_it_end_well(start: Start, tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    wait_for = f"while ! [ -e {go} ]; do sleep 0.02; done"
+    job = start(f"echo ready; {wait_for}; {shlex.join(line('hog', mib=200, tell=0))}", 64 * MIB)
+    await_output(job, "ready")
+    try:
+        job.set_limit(512 * MIB)
+    except Unavailable as e:  # who has CAP_SYS_RESOURCE may raise a hard limit
+        assert job.per_process
+        assert "cannot be raised above 64.0 MiB" in str(e)
+        assert job.limit == 64 * MIB
+        return
+    assert job.limit == 512 * MIB
+    assert job.method_line.startswith("limit 512 MiB ")
+    go.touch()
+    assert wait(job).exit_status == 0
+    with pytest.raises(Unavailable, match="has ended"):
+        job.set_limit(64 * MIB)
+
+
+def test_a_limit_that_is_lowered_is_in_force_on_all_of_it(start: Start) -> None:
+    job = start("sleep 30 & echo ready; wait")
+    await_output(job, "ready")
+    assert job.set_limit(96 * MIB) == 96 * MIB
+    if job.per_process:
+        soft = {Path(f"/proc/{p}/limits").read_text().split("data size")[1].split()[0]
+                for p in job.pids()}  # fmt: skip
+        assert soft == {str(96 * MIB)}
+        assert job.set_limit(128 * MIB) == 128 * MIB  # only the soft one was lowered
+        return
+    (group,) = (p for p in Path(os.environ["MEMTUI_CGROUP_BASE"]).iterdir() if p.is_dir())
+    files = ["memory.max"] if (group / "memory.max").exists() else ["memory.limit_in_bytes"]
+    files += (
+        ["memory.memsw.limit_in_bytes"] if (group / "memory.memsw.limit_in_bytes").exists() else []
+    )
+    assert {(group / f).read_text().strip() for f in files} == {str(96 * MIB)}
+
+
 def test_close_ends_what_ignores_signals(start: Start) -> None:
     job = start("trap '' TERM INT HUP; sleep 30 & echo ready; wait")
     await_output(job, "ready")
