@@ -21,6 +21,13 @@ class Sizes(NamedTuple):
     virt_peak: int = 0  # VmPeak: the most that RLIMIT_AS counted
     shared: int = 0  # RssFile + RssShmem: the part of rss that RLIMIT_DATA does not count
     virt: int = 0  # VmSize: what RLIMIT_AS counts
+    swap: int = 0
+    name: bytes = b""  # as the process calls itself, foreign text
+
+
+def parse_name(data: bytes) -> bytes:
+    """Return the name that `status` begins with, backslashes and newlines escaped in it."""
+    return data.partition(b"\n")[0].removeprefix(b"Name:\t")
 
 
 def parse_sizes(data: bytes) -> Sizes:
@@ -28,7 +35,7 @@ def parse_sizes(data: bytes) -> Sizes:
     get = parse_kb_table(data).get
     shared = get("RssFile", 0) + get("RssShmem", 0)
     own = get("VmRSS", 0), get("VmHWM", 0), get("VmData", 0), get("VmPeak", 0)
-    return Sizes(*own, shared, get("VmSize", 0))
+    return Sizes(*own, shared, get("VmSize", 0), get("VmSwap", 0), parse_name(data))
 
 
 def read_sizes(pid: int, roots: Roots = LIVE) -> Sizes | None:

@@ -70,6 +70,11 @@ class CgroupLimiter:
         assert self._group is not None, "prepare() comes first"
         return self._group
 
+    @property
+    def cgroup(self) -> cgroupmake.Group | None:
+        """The same, once it is made."""
+        return self._group
+
     def _find(self) -> Unavailable | None:
         try:
             place = cgroupmake.read_place()

@@ -10,14 +10,16 @@ import time
 
 from memtui.kernel.errors import KernelError
 from memtui.model.limits import KERNEL_GROUPS, Limits
+from memtui.model.memseries import Points
 from memtui.model.runlimit import Ending, Result, Verdict, derive_verdict
 from memtui.services.limiter import PATIENCE_S
 from memtui.services.limits import Chosen, Unavailable, choose
 from memtui.services.output import Output
-from memtui.services.peaks import Peaks
+from memtui.services.samples import Samples
 from memtui.services.shell import launch_shell
 from memtui.text import safe
 
+_PAUSE_S = 0.25  # between two points of the graph, where nothing depends on them
 _DEADLINE_S = 2.0  # to die when killed: a device that does not answer must not hold us up
 
 
@@ -28,7 +30,6 @@ class Job:
         """Start it: for `start`, which chooses the limiter."""
         self._limiter = chosen.limiter
         self._lock = threading.RLock()
-        self._peaks = Peaks(limits.limit)
         self._code: int | None = None  # exit code, negative for a signal, once reaped
         self._seconds = 0.0
         self._result: Result | None = None
@@ -40,6 +41,8 @@ class Job:
         self.pid, fd, self.limit = launch_shell(self._limiter, command)
         self.method = self._limiter.method
         self.method_line = chosen.describe()
+        self._samples = Samples(self._limiter, self.pid, limits.limit, session=True)
+        self._due = 0.0  # when to look again, in monotonic seconds
         self._output = Output(fd, self._look)
 
     @classmethod
@@ -55,12 +58,13 @@ class Job:
             chosen.limiter.close()
             raise
 
-    def _look(self) -> float | None:
-        """Sample where no cgroup keeps the peak; return when to do so again."""
-        if self.method in KERNEL_GROUPS:
-            return None
-        self._peaks.look(self.pid)
-        return self._peaks.pause_s
+    def _look(self) -> float:
+        """Sample it when it is time; return when it is next: less often where a group counts."""
+        if time.monotonic() >= self._due:
+            self._samples.look()
+            least = _PAUSE_S if self.method in KERNEL_GROUPS else 0.0
+            self._due = time.monotonic() + max(self._samples.pause_s, least)
+        return max(0.0, self._due - time.monotonic())
 
     def pids(self) -> set[int]:
         """Return all living processes of the job: to mark their rows."""
@@ -77,7 +81,11 @@ class Job:
         with self._lock:
             if self._result:
                 return self._result.peak
-            return None if self._closed else self._limiter.peak(self._peaks)
+            return None if self._closed else self._limiter.peak(self._samples.peaks)
+
+    def series(self) -> Points:
+        """Return its memory over time, so far."""
+        return self._samples.series()
 
     @property
     def per_process(self) -> bool:
@@ -122,11 +130,11 @@ class Job:
         left = self._limiter.finish(self.pid, True)
         code = self._code or 0
         status, sig = (code, None) if code >= 0 else (None, -code)
-        known = self._limiter.evidence(self._peaks)
+        known = self._limiter.evidence(self._samples.peaks)
         verdict = derive_verdict(Ending(self.method, self.limit, status, sig, *known))
         if sig is not None and sig == self._sent and not verdict.oom:
             verdict = Verdict("signal", f"ended from here, by signal {sig}")
-        peak = self._limiter.peak(self._peaks)
+        peak = self._limiter.peak(self._samples.peaks)
         self._result = Result(status, sig, verdict, peak, self.peak_of, self._seconds, left)
         self._output.drain(0.5)
         with contextlib.suppress(KernelError):  # close() tries again, and tells

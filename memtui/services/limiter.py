@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
+from memtui.kernel.cgroupmake import Group
 from memtui.model.limits import Limits
 from memtui.services.peaks import Peaks
 
@@ -38,6 +39,10 @@ class Limiter(Protocol):
     method: str
     per_process: bool  # the limit, usage and peak are of one process: the largest
     peak_of: str  # what `peak` counts, in words
+
+    @property
+    def cgroup(self) -> Group | None:
+        """The group that holds the command's processes alone, once there is one."""
 
     def probe(self) -> Unavailable | None:
         """Say why it cannot be had here, without changing anything; None: try it."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from memtui.kernel.proctree import read_sizes, read_tree
+from collections.abc import Iterable
+
+from memtui.kernel.proctree import Sizes, read_sizes, read_tree
 
 _FIRST_S, _FAST_S, _LAST_S = 0.002, 0.001, 0.05
 _GROWTH = 1.3
@@ -23,16 +25,19 @@ class Peaks:
         self.pause_s = _FIRST_S
         self._hot = watched_limit // 2 if watched_limit else None
 
-    def look(self, pid: int) -> None:
-        """Look at `pid` and its descendants; about 40 us for each."""
+    def look(self, pid: int, members: Iterable[int] | None = None) -> dict[int, Sizes]:
+        """Look at `pid` and its descendants, or at `members`; about 40 us for each."""
         before = self.data
-        for each in read_tree(pid):
+        found = {}
+        for each in read_tree(pid) if members is None else members:
             if sizes := read_sizes(each):
+                found[each] = sizes
                 self.hwm = max(self.hwm, sizes.hwm)
                 self.data = max(self.data, sizes.data)
                 self.virt = max(self.virt, sizes.virt_peak)
                 self.shared = max(self.shared, sizes.shared)
         self._pace(self.data > before)
+        return found
 
     def add_exact(self, rss: int) -> None:
         """Take in the kernel's own peak RSS: what of it is not shared was private memory."""

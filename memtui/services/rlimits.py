@@ -30,6 +30,7 @@ class RlimitLimiter:
     """RLIMIT_DATA or RLIMIT_AS: for each process by itself, which is told ENOMEM, not killed."""
 
     per_process = True
+    cgroup = None
 
     def __init__(self, method: str) -> None:
         self.method = method

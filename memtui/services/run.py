@@ -16,10 +16,11 @@ from resource import struct_rusage
 from typing import NamedTuple
 
 from memtui.model.limits import KERNEL_GROUPS, Limits
+from memtui.model.memseries import Account, Points
 from memtui.model.runlimit import Ending, Result, derive_verdict
 from memtui.services.launch import Started, launch
 from memtui.services.limits import Chosen, Limiter, choose
-from memtui.services.peaks import Peaks
+from memtui.services.samples import Samples
 
 _RELAYED = {
     signal.SIGINT,
@@ -46,6 +47,8 @@ class Run(NamedTuple):
     max_rss: int | None  # bytes, largest process; None: too small to be told from our own fork
     max_rss_exact: bool  # else it was sampled: a lower bound
     floor: int  # bytes: size of our fork, where ru_maxrss begins
+    account: Account
+    points: Points
 
 
 @contextlib.contextmanager
@@ -72,10 +75,10 @@ def _holds_terminal() -> bool:
 class _Supervisor:
     """Waits for the command, hands signals on, stops and goes on with it."""
 
-    def __init__(self, pid: int, limiter: Limiter, peaks: Peaks, sample: bool) -> None:
+    def __init__(self, pid: int, limiter: Limiter, samples: Samples, sample: bool) -> None:
         self._pid = pid
         self._limiter = limiter
-        self._peaks = peaks
+        self._samples = samples
         self._sample = sample
         self.ended: tuple[int, struct_rusage] | None = None
 
@@ -85,7 +88,7 @@ class _Supervisor:
         while self.ended is None:
             got = self._next(ours)
             if got is None:
-                self._peaks.look(self._pid)
+                self._samples.look()
             elif got.si_signo == signal.SIGCHLD:
                 self._reap()
             else:
@@ -94,7 +97,7 @@ class _Supervisor:
 
     def _next(self, ours: set[signal.Signals]) -> signal.struct_siginfo | None:
         if self._sample:
-            return signal.sigtimedwait(ours, self._peaks.pause_s)
+            return signal.sigtimedwait(ours, self._samples.pause_s)
         return signal.sigwaitinfo(ours)
 
     def _reap(self) -> None:
@@ -124,34 +127,35 @@ class _Supervisor:
             os.kill(self._pid, sig)
 
 
-def _max_rss(started: Started, rusage: struct_rusage, peaks: Peaks) -> tuple[int | None, bool]:
+def _max_rss(started: Started, rusage: struct_rusage, seen: Samples) -> tuple[int | None, bool]:
     """Return the largest RSS and whether it is exact: ru_maxrss begins at our fork's size."""
     most = rusage.ru_maxrss * 1024
     if most > started.floor + _FLOOR_SLACK:
+        seen.add_exact(most)
         return most, True
-    return peaks.hwm or None, False
+    return seen.peaks.hwm or None, False
 
 
-def _judge(limiter: Limiter, limit: int, code: int, peaks: Peaks) -> Ending:
-    known = limiter.evidence(peaks)
+def _judge(limiter: Limiter, limit: int, code: int, seen: Samples) -> Ending:
+    known = limiter.evidence(seen.peaks)
     status, sig = (code, None) if code >= 0 else (None, -code)
     return Ending(limiter.method, limit, status, sig, *known)
 
 
 def _supervise(chosen: Chosen, started: Started, limit: int, watch: bool) -> Run:
     limiter = chosen.limiter
-    peaks = Peaks(limit)
+    seen = Samples(limiter, started.pid, limit, begun=started.begun)
     sample = watch or limiter.method not in KERNEL_GROUPS
-    code, rusage = _Supervisor(started.pid, limiter, peaks, sample).wait()
+    code, rusage = _Supervisor(started.pid, limiter, seen, sample).wait()
     seconds = time.monotonic() - started.begun
     left = limiter.finish(started.pid, False)
-    rss, exact = _max_rss(started, rusage, peaks)
-    if exact and rss:
-        peaks.add_exact(rss)
-    end = _judge(limiter, limit, code, peaks)
-    peak, verdict = limiter.peak(peaks), derive_verdict(end)
+    seen.last_look()
+    rss, exact = _max_rss(started, rusage, seen)
+    end = _judge(limiter, limit, code, seen)
+    peak, verdict = limiter.peak(seen.peaks), derive_verdict(end)
     result = Result(end.status, end.signal, verdict, peak, limiter.peak_of, seconds, left)
-    return Run(result, chosen.words(), rusage, rss, exact, started.floor)
+    told = chosen.words(), rusage, rss, exact, started.floor
+    return Run(result, *told, seen.account(), seen.points)
 
 
 def run(
