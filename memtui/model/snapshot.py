@@ -13,6 +13,7 @@ from memtui.kernel.cgroup import Events, Level, Parts
 
 if TYPE_CHECKING:
     from memtui.model.badness import Doomed, Weight
+    from memtui.model.known import Known
     from memtui.model.trend import Trend
 
 Identity = tuple[int, int]
@@ -70,6 +71,7 @@ class Proc(NamedTuple):
     stale: int = 0  # bits as ROLLUP: read before it last changed
     unread: str = ""  # why something of it is not known, in words
     pool: str = ""  # no process: "tmpfs", "cache", "kernel", "shared" or "rest"; then pid is 0
+    who: Known | None = None  # its kind and what people call it; None: of no kind, or not read yet
 
     @property
     def identity(self) -> Identity:
