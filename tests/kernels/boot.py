@@ -30,6 +30,8 @@ HERE = Path(__file__).resolve().parent
 BUSYBOX = "/bin/busybox"
 MODULES = Path("/usr/lib/uml/modules")
 TIMED_OUT, NOT_SET_UP = 124, 125
+LARGE_STATES = {"amx_tile", "apx"}
+"""What of /proc/cpuinfo makes a processor's extended state larger than 6.1 was built for."""
 _SESSION = ("XDG_", "DBUS_", "NOTIFY_SOCKET", "INVOCATION_ID", "JOURNAL_STREAM", "BASH_FUNC_")
 
 
@@ -60,12 +62,33 @@ def overlay() -> Path | None:
     return next(iter(sorted(MODULES.rglob("overlay.ko"))), None)
 
 
+def large_state() -> bool:
+    """Whether user-mode-linux needs help with this processor's registers (xstate.c)."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    flags = next((line for line in lines if line.startswith("flags")), "")
+    return not LARGE_STATES.isdisjoint(flags.split())
+
+
+def _preloaded(control: Path) -> dict[str, str]:
+    """Return what makes user-mode-linux run on this processor: nothing, or a library, built now."""
+    if not large_state():
+        return {}
+    library = control / "xstate.so"
+    line = ["cc", "-O2", "-shared", "-fPIC", "-o", str(library), str(HERE / "xstate.c")]
+    built = subprocess.run(line, capture_output=True, text=True, check=False)
+    if built.returncode:
+        raise NotSetUp(f"xstate.c could not be built: {built.stderr.strip()}")
+    return {"LD_PRELOAD": str(library)}
+
+
 def missing(guest: Guest) -> str | None:
     """Say what is not installed here for such a guest, or None."""
     if guest.qemu and (reason := qemu.missing()):
         return reason
     if not guest.qemu and (kernel() is None or overlay() is None):
         return "user-mode-linux is not installed"
+    if not guest.qemu and large_state() and not shutil.which("cc"):
+        return "cc is not installed, which user-mode-linux needs on this processor"
     if not os.access(BUSYBOX, os.X_OK):
         return "busybox-static is not installed"
     if guest.systemd and not os.path.exists("/lib/systemd/systemd"):
@@ -152,13 +175,14 @@ def _booted(guest: Guest, control: Path) -> Iterator[subprocess.Popen[bytes]]:
     line += [f"init={control}/init", "con=null", "con0=null,fd:1", "ssl=null", "quiet"]
     line += [f"uml_dir={control}/uml", "umid=guest", "noreboot"]
     line += [f"ubd0={control}/swap"] if guest.swap else []
+    preloaded = _preloaded(control)
     with open(control / "console", "wb") as console:
         process = subprocess.Popen(
             line,
             stdin=subprocess.DEVNULL,
             stdout=console,
             stderr=console,
-            env=_room(guest.memory),
+            env={**_room(guest.memory), **preloaded},
             start_new_session=True,  # so that one signal reaches all that the guest consists of
         )
     try:
