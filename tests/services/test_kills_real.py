@@ -22,7 +22,7 @@ def _play(scenario: Scenario, mode: str, group: Group, again: int = 2) -> Verdic
     """Play it, and hold what was told to what must hold everywhere.
 
     Every play must count right and blame nobody wrongly. Without the kernel's log one of three
-    must name everybody.
+    plays must name everybody; of brief lives one in three may be missed even then.
     """
     if why := MODES[mode].missing():
         pytest.skip(why)
@@ -44,7 +44,8 @@ def _play(scenario: Scenario, mode: str, group: Group, again: int = 2) -> Verdic
         with memory_group_of() as other:  # a life that no look saw, on a busy machine
             return _play(scenario, mode, other, again - 1)
     if how or not scenario.brief:
-        assert set(found.right) == truth.oom, told
+        spare = len(truth.oom) // 3 if scenario.brief and not watched.log else 0
+        assert len(truth.oom - set(found.right)) <= spare, told
     if watched.log:
         assert set(found.right.values()) <= {"kernel-log"}, told
     return found
