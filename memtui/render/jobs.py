@@ -6,7 +6,7 @@ from textwrap import wrap
 
 from memtui.model.runlimit import Result
 from memtui.render.palette import level
-from memtui.render.spans import Line, rule
+from memtui.render.spans import Line, cut, rule
 from memtui.text import elide, safe
 from memtui.units import percent, size
 
@@ -40,7 +40,7 @@ def state_lines(
 
 
 def job_panel(
-    command: str, state: list[Line], output: tuple[str, ...], width: int, height: int
+    command: str, state: list[Line], output: tuple[Line, ...], width: int, height: int
 ) -> list[Line]:
     """Return a titled panel: the state, then the last lines of output."""
     title: Line = [("run ", "muted"), (elide(safe(command), max(8, width - 24)), "job")]
@@ -48,5 +48,5 @@ def job_panel(
     lines += [[("│ ", "rule"), *line] for line in state[: height - 1]]
     room = height - len(lines)
     shown = output[-room:] if room > 0 else ()
-    lines += [[("│ ", "rule"), (elide(line, width - 3), "muted")] for line in shown]
+    lines += [[("│ ", "rule"), *cut(line, width - 3)] for line in shown]
     return lines + [[("│", "rule")]] * (height - len(lines))

@@ -31,6 +31,7 @@ class Palette(NamedTuple):
     surface: str  # header row and key bar
     selection: str
     series: tuple[str, ...]  # five lines of a chart, told apart by the colour-blind too
+    ansi: tuple[str, ...] = ()  # the sixteen that programs name; none: by the terminal's own names
     mono: bool = False  # no colour at all: bold and reverse carry the meaning
 
 
@@ -45,6 +46,24 @@ DARK = Palette(
     surface="#22262e",
     selection="#2d5070",
     series=("#5aa9e6", "#e6a15a", "#4fc1a6", "#b48ef0", "#8a929e"),
+    ansi=(
+        "#5c6370",
+        "#e06c75",
+        "#98c379",
+        "#e5c07b",
+        "#61afef",
+        "#c678dd",
+        "#56b6c2",
+        "#d7dae0",
+        "#8a929e",
+        "#ff7b86",
+        "#b5e08f",
+        "#f5d58a",
+        "#82c4ff",
+        "#dd9af0",
+        "#7fd6e0",
+        "#ffffff",
+    ),
 )
 LIGHT = Palette(
     background="#fafaf7",
@@ -57,6 +76,24 @@ LIGHT = Palette(
     surface="#ecece6",
     selection="#bcd9ef",
     series=("#005f9e", "#b05a00", "#00786a", "#7a3fb8", "#6a6f78"),
+    ansi=(
+        "#23262d",
+        "#b3261e",
+        "#2e6b34",
+        "#8a5a00",
+        "#005f9e",
+        "#7a3fb8",
+        "#00695f",
+        "#6a6f78",
+        "#555b66",
+        "#c9372c",
+        "#3a7d40",
+        "#9a6700",
+        "#1a73b8",
+        "#8e55cc",
+        "#0b7a70",
+        "#4a4f59",
+    ),
 )
 ANSI = Palette(
     background="default",

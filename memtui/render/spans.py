@@ -47,6 +47,13 @@ def fitted(line: Line, width: int, role: str = "") -> Line:
     return out
 
 
+def cut(line: Line, width: int) -> Line:
+    """Return `line`, where it is too long its beginning with `…`."""
+    if width_of(line) <= width:
+        return line
+    return [*fitted(line, max(0, width - 1)), ("…", "muted")] if width > 0 else []
+
+
 def spread(left: Line, right: Line, width: int) -> Line:
     """Return `left` and `right` at the two ends of a line; `right` is never cut before `left`."""
     room = width - width_of(right)

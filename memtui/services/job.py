@@ -12,6 +12,7 @@ from memtui.kernel.errors import KernelError
 from memtui.model.limits import KERNEL_GROUPS, Limits
 from memtui.model.memseries import Points
 from memtui.model.runlimit import Ending, Result, Verdict, derive_verdict
+from memtui.render.spans import Line
 from memtui.services.limiter import PATIENCE_S
 from memtui.services.limits import Chosen, Unavailable, choose
 from memtui.services.output import Output
@@ -101,8 +102,8 @@ class Job:
     def _over(self) -> bool:
         return self._closed or self._result is not None
 
-    def output_tail(self, n: int) -> list[str]:
-        """Return the last `n` lines of stdout and stderr, safe to display."""
+    def output_tail(self, n: int) -> list[Line]:
+        """Return the last `n` lines of stdout and stderr, safe to display, in their own colours."""
         return self._output.tail(n)
 
     def poll(self) -> Result | None:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from memtui.kernel.errors import KernelError
 from memtui.model.limits import Limits
 from memtui.model.runlimit import Result
+from memtui.render.spans import Line
 from memtui.services.job import Job
 from memtui.services.launch import NOT_ENTERED, NotStarted
 
@@ -25,7 +26,7 @@ class JobView(NamedTuple):
     usage: int | None
     peak: int | None
     pids: frozenset[int]
-    output: tuple[str, ...]  # last lines, safe to display
+    output: tuple[Line, ...]  # last lines, safe to display
     result: Result | None  # None while it runs
     per_process: bool = False  # limit, usage and peak are of the largest process
 

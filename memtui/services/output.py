@@ -4,27 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import select
 import threading
 from collections.abc import Callable
 
-from memtui.text import safe
+from memtui.render.spans import Line
+from memtui.render.transcript import Transcript
+from memtui.units import size
 
 KEPT = 256 << 10  # bytes
-_LONGEST = 4096  # bytes of one line that are shown
-_ESCAPES = re.compile(
-    r"\x1b(?:\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor
-    r"|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?"  # OSC, DCS and other strings
-    r"|[ -/]*[0-~])"
-)
-
-
-def plain_line(raw: bytes) -> str:
-    """Return one line as a terminal would leave it, harmless: a later CR part replaces earlier."""
-    shown = raw.rstrip(b"\r").rpartition(b"\r")[2][:_LONGEST]
-    text = shown.decode("utf-8", "replace")
-    return safe(_ESCAPES.sub("", text).expandtabs())
+_SHOWN = 64 << 10  # bytes taken at one look: what a flood wrote before them is left out, and told
 
 
 class Output:
@@ -35,6 +24,8 @@ class Output:
         self._fd = fd
         self._look = look
         self._data = bytearray()
+        self._fresh = 0  # bytes read that the transcript has not got
+        self._transcript = Transcript()
         self._lock = threading.Lock()
         self._wake_r, self._wake_w = os.pipe()
         self._thread = threading.Thread(target=self._read, name="memtui-output", daemon=True)
@@ -54,18 +45,27 @@ class Output:
         chunk = os.read(self._fd, 1 << 16)
         with self._lock:
             self._data += chunk
+            self._fresh += len(chunk)
             if len(self._data) > 2 * KEPT:
                 del self._data[:-KEPT]
         return bool(chunk)
 
-    def tail(self, n: int) -> list[str]:
-        """Return the last `n` lines at most, safe to display."""
+    def tail(self, n: int) -> list[Line]:
+        """Return the last `n` lines at most, safe to display, in their own colours."""
         with self._lock:
-            data = bytes(self._data[-KEPT:])
-        lines = data.split(b"\n")
-        if lines[-1] == b"":
-            lines.pop()
-        return [plain_line(line) for line in lines[-n:]] if n > 0 else []
+            self._absorb()
+            return self._transcript.lines(n)
+
+    def _absorb(self) -> None:
+        """Let the transcript have what is new; of a flood only the end."""
+        if not self._fresh:
+            return
+        new = bytes(self._data[-min(self._fresh, _SHOWN) :])
+        if self._fresh > _SHOWN:
+            new = new.partition(b"\n")[2] or new
+            self._transcript.skip(f"… {size(self._fresh - len(new))} not shown: it came too fast")
+        self._transcript.feed(new)
+        self._fresh = 0
 
     def drain(self, timeout_s: float) -> None:
         """Wait until all was read, when the writers are known to be gone."""

@@ -11,7 +11,10 @@ from textual.strip import Strip
 from textual.theme import BUILTIN_THEMES, Theme
 
 from memtui.render.palette import ALIASES, ANSI, DARK, LIGHT, PALETTES, Palette, looks
+from memtui.render.sgr import PREFIX, Ink, ink_of
 from memtui.render.spans import Line
+
+_MOST_STYLES = 4096
 
 
 def _theme(name: str, p: Palette, dark: bool) -> Theme:
@@ -84,6 +87,42 @@ def names() -> list[str]:
     return [*ALIASES, *PALETTES, *sorted(BUILTIN_THEMES)]
 
 
+class _Table(dict[str, Style]):
+    """Styles by role; those of programs' own colours are made when they are met."""
+
+    def __init__(self, styles: dict[str, Style], ground: Style, palette: Palette) -> None:
+        super().__init__(styles)
+        self._ground = ground
+        self._palette = palette
+
+    def __missing__(self, role: str) -> Style:
+        if not role.startswith(PREFIX):
+            raise KeyError(role)
+        style = self._ground + self._inked(ink_of(role))
+        if len(self) < _MOST_STYLES:  # a program may write 16 million of them
+            self[role] = style
+        return style
+
+    def _inked(self, ink: Ink) -> Style:
+        return Style(
+            color=self._color(ink.fg),
+            bgcolor=self._color(ink.bg),
+            bold=ink.bold or None,
+            dim=ink.dim or None,
+            italic=ink.italic or None,
+            underline=ink.underline or None,
+            reverse=ink.reverse or None,
+            strike=ink.strike or None,
+        )
+
+    def _color(self, color: int | str | None) -> str | None:
+        if color is None or self._palette.mono:
+            return None
+        if isinstance(color, str):
+            return color
+        return self._palette.ansi[color] if self._palette.ansi else f"color({color})"
+
+
 class Styles:
     """Rich styles by role, for ordinary lines and for the selected one."""
 
@@ -92,7 +131,7 @@ class Styles:
         table = looks(palette)
         mono = palette.mono
         ground = Style() if mono else Style(color=palette.foreground, bgcolor=palette.background)
-        self.normal = {
+        normal = {
             role: ground
             + Style(
                 color=look.fg or None,
@@ -102,11 +141,13 @@ class Styles:
             )
             for role, look in table.items()
         }
+        self.normal = _Table(normal, ground, palette)
         named = palette.selection == "default"
         reverse = mono or named or few
         chosen = ground + (Style(reverse=True) if reverse else Style(bgcolor=palette.selection))
         # colours inside the selected row are switched off so that its text stays readable
-        self.selected = {role: chosen + Style(bold=look.bold) for role, look in table.items()}
+        selected = {role: chosen + Style(bold=look.bold) for role, look in table.items()}
+        self.selected = _Table(selected, chosen, palette._replace(mono=True))
 
     def strip(self, line: Line, width: int, selected: bool = False) -> Strip:
         """Return a line of exactly `width` cells, ready to draw."""
