@@ -1,1 +1,1 @@
-"""The Textual front end: the only package that imports textual, rich and plotext."""
+"""The Textual front end: the only package that imports textual and rich."""
