@@ -21,3 +21,15 @@ def is_initial(roots: Roots, kind: str) -> bool | None:
         return os.stat(f"{roots.proc}/self/ns/{kind}").st_ino == _INITIAL[kind]
     except OSError:
         return None
+
+
+def is_shared(roots: Roots, pid: int, kind: str) -> bool | None:
+    """Whether `pid` is in the same namespace as we are: "mnt", "net"; None: it is not told."""
+    if not roots.live:
+        return None
+    try:
+        ours = os.stat(f"{roots.proc}/self/ns/{kind}")
+        theirs = os.stat(f"{roots.proc}/{pid}/ns/{kind}")
+    except OSError:
+        return None
+    return (ours.st_dev, ours.st_ino) == (theirs.st_dev, theirs.st_ino)

@@ -101,6 +101,23 @@ def read_environment(roots: Roots, pid: int) -> list[bytes]:
     return [v for v in read_bytes(path_of(roots, pid, "environ")).split(b"\0") if v]
 
 
+def parse_tty(data: bytes) -> str:
+    """Return the terminal of a `stat` line as /dev calls it: "pts/3"; "" where there is none."""
+    fields = data[data.rfind(b")") + 1 :].split()
+    number = int(fields[4]) if len(fields) > 4 and fields[4].lstrip(b"-").isdigit() else 0
+    major, minor = number >> 8 & 0xFFF, number & 0xFF | number >> 12 & 0xFFF00
+    if major == 136:  # Documentation/admin-guide/devices.txt
+        return f"pts/{minor}"
+    if major == 4 and minor:
+        return f"tty{minor}" if minor < 64 else f"ttyS{minor - 64}"
+    return ""
+
+
+def read_tty(roots: Roots, pid: int) -> str:
+    """Return the terminal that a process has; "" where it has none."""
+    return parse_tty(read_bytes(path_of(roots, pid, "stat")))
+
+
 # -- open files
 
 

@@ -29,7 +29,7 @@ class Seen(NamedTuple):
     comm: bytes = b""
     env: Mapping[bytes, bytes] = {}
     tty: str = ""  # "pts/3"
-    parents: Sequence[tuple[bytes, ...]] = ()  # the command lines above it, the nearest first
+    parent: bytes = b""  # the command line of its parent, NUL between arguments
 
 
 class Rule(NamedTuple):
@@ -377,14 +377,10 @@ def classify(seen: Seen) -> Known | None:
         return _terminal(seen, run)
     rule, evidence = fits
     detail = rule.detail(seen) if rule.detail is not None else ""
-    if rule.kind == k.SAGE_SERVER and seen.parents and _is_sage_server(seen.parents[0]):
+    if rule.kind == k.SAGE_SERVER and b"sage_server_command_line" in seen.parent:
         evidence = f"{evidence} and in that of its parent"
         return Known(k.WORKSHEET, "Sage worksheet", evidence)
     return Known(rule.kind, rule.label, evidence, detail)
-
-
-def _is_sage_server(argv: Sequence[bytes]) -> bool:
-    return any(b"sage_server_command_line" in w for w in argv)
 
 
 def split(argv: bytes) -> tuple[bytes, ...]:

@@ -6,7 +6,7 @@ the environment or a server tells. Strings are safe to display.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 Identity = tuple[int, int]
 """(pid, start time in clock ticks since boot), as in `snapshot`."""
@@ -86,6 +86,7 @@ class Known(NamedTuple):
     named_by: str = ""  # how the path is known: "connection file", "its server"
     file: str = ""  # the connection file of a kernel; may hold lone surrogates: not for display
     root: Identity | None = None  # the kernel whose family it belongs to; a kernel's is its own
+    notebook: str = ""  # of a family: the path, else what stands for it; "" is none
     server: int | None = None  # PID of the Jupyter server that started it
     parent: str = ""  # of a worker: for whom it works, "python3 4821"
     activity: Activity = Activity()
@@ -95,9 +96,34 @@ class Known(NamedTuple):
         """Whether it is a kernel itself, not one of its children."""
         return self.kind in KERNELS
 
-    @property
-    def notebook(self) -> str:
-        """What its notebook is called: the path, else what stands for it; "" if it is of none."""
-        if self.root is None:
-            return ""
-        return self.path or f"{self.label} {self.root[0]}"
+
+def who_json(who: Known | None) -> dict[str, Any] | None:
+    """Return who a process is as a document; unknown is null."""
+    if who is None:
+        return None
+    doing = who.activity
+    found = {
+        "class": who.kind,
+        "label": who.label,
+        "evidence": who.evidence,
+        "detail": who.detail or None,
+        "language": who.language or None,
+        "path": who.path,
+        "path_evidence": who.named_by or None,
+        "notebook": who.notebook or None,
+        "kernel": None if who.root is None else who.root[0],
+        "server": who.server,
+        "works_for": who.parent or None,
+    }
+    if not who.is_kernel:
+        return found
+    return found | {
+        "busy": doing.busy,
+        "idle_since": doing.idle_since,
+        "idle_at_least": doing.at_least,
+        "activity_evidence": doing.evidence or None,
+        "connections": doing.connections,
+        "orphaned": doing.orphaned,
+        "restarts": list(doing.restarts),
+        "server_problem": doing.problem or None,
+    }

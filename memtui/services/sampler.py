@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # what only the running thread needs would cost the first fra
     from memtui.model.trend import TrendWatch
     from memtui.model.victims import OomEvent
     from memtui.services.depth import Depth
+    from memtui.services.naming import Namer
     from memtui.services.pools import Pools
     from memtui.services.portable import PortableProcesses
     from memtui.services.recorder import Recorder
@@ -60,6 +61,8 @@ class Processes:
         self._moving: set[str] = set()  # those whose CPU% is not 0.0: unknown, or they ran
         self._no_cgroup: set[str] = set()
         self._ran: set[str] = set()  # since it was looked who they are: exec and setuid are runs
+        self._fresh: set[str] = set()  # identified anew in this sample
+        self.namer: Namer | None = None  # says who they are beside, where that is asked for
         self._at: float | None = None  # of the last sample, on CLOCK_BOOTTIME
         self._turn = 0
 
@@ -85,6 +88,9 @@ class Processes:
                 self._procs[name] = self._procs[name]._replace(cpu_pct=0.0, majflt_per_s=0.0)
         self._moving = moving
         self._look_again()
+        if self.namer is not None:
+            self.namer.look(self._procs, self._fresh, self._scan.gone, time.time())
+        self._fresh.clear()
         self._fill_cgroups(len(readings) if cgroups else _CGROUPS_PER_TICK)
         return list(self._procs.values())
 
@@ -111,6 +117,8 @@ class Processes:
     def close(self) -> None:
         """Close every kept descriptor."""
         self._scan.close()
+        if self.namer is not None:
+            self.namer.close()
 
     def _update(self, name: str, before: float | None, now: float) -> Proc:
         stat, memory = self._scan.readings[name]
@@ -126,6 +134,7 @@ class Processes:
         if old is None or old.comm != stat.comm:
             new = self._identify.proc(name, self._scan.readings[name], cpu_pct)
             self._no_cgroup.add(name)
+            self._fresh.add(name)
         else:
             self._ran.add(name)
             if now - stat.start / procfs.TICKS_PER_S < _YOUNG_S and stat.state != b"Z":
@@ -151,6 +160,8 @@ class Processes:
             if new.argv or not old.argv:  # a zombie has none: what it was is still worth knowing
                 cgroup = self._identify.cgroup(name) or old.cgroup
                 self._procs[name] = self._identify.again(old, new, cgroup)
+                if new.argv != old.argv:
+                    self._fresh.add(name)
 
     def _fill_cgroups(self, at_most: int) -> None:
         """Read the cgroup of processes that have none yet, some each tick."""
@@ -227,6 +238,7 @@ class Sampler:
         if self._processes is None:
             room = descriptor_room(quota.limit.bytes if quota.limit else None)
             self._processes = open_processes(self.roots, room if self.roots.live else 0)
+            self._name()
         procs = self._processes.sample()
         snapshot = self._snapshot(procs, len(procs), began, quota)
         if isinstance(self._processes, Processes):
@@ -267,6 +279,13 @@ class Sampler:
         snapshot.procs = list(processes.table.values())
         if not needs:
             self._depth = None  # its last turn emptied the fields
+
+    def _name(self) -> None:
+        """Say from now on who processes are; imported after the first frame."""
+        from memtui.services.naming import Namer
+
+        if isinstance(self._processes, Processes):
+            self._processes.namer = Namer(self.roots, self.refresh)
 
     def _add_pools(self, snapshot: Snapshot) -> None:
         """Add the rows for memory that belongs to no process; imported after the first frame."""

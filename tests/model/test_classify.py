@@ -148,7 +148,7 @@ def test_a_cocalc_terminal_is_named_by_its_file() -> None:
 
 def test_a_sage_worksheet_is_told_from_its_server_by_its_parent() -> None:
     line = "python3 /cocalc/lib/sage_server_command_line.py start"
-    found = classify(seen(line, parents=[seen(line).argv]))
+    found = classify(seen(line, parent=line.replace(" ", "\0").encode()))
     assert found is not None
     assert found.kind == k.WORKSHEET
 
