@@ -7,7 +7,6 @@ import gzip
 import json
 import lzma
 import os
-import select
 import shutil
 import signal
 import stat
@@ -22,6 +21,7 @@ import pytest
 from memtui.kernel.probe import in_first_namespace
 from tests.support.cgroups import MIB, Group
 from tests.support.oomlogs import LOGS, SECOND, killed, lines, log, memcg, wrapped
+from tests.support.waiting import readable
 
 DESIGN = (
     *("time", "log_time", "pid", "comm", "uid", "scope", "constraint", "oom_memcg", "task_memcg"),
@@ -214,7 +214,7 @@ def next_line(child: subprocess.Popen[bytes], timeout_s: float = 30.0) -> bytes:
     while not data.endswith(b"\n"):
         left = end - time.monotonic()
         assert left > 0, data
-        if select.select([child.stdout], [], [], left)[0]:
+        if readable(child.stdout.fileno(), left):
             byte = os.read(child.stdout.fileno(), 1)
             assert byte, "stdout ended"
             data += byte

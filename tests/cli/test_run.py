@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pty
-import select
 import shutil
 import signal
 import subprocess
@@ -17,6 +16,7 @@ import pytest
 from tests.support import worlds
 from tests.support.cgroups import MIB, Group
 from tests.support.limited import MEMTUI, as_nobody, environment, groups_of, hog, run_cli, start_cli
+from tests.support.waiting import readable
 
 pytestmark = pytest.mark.world
 RUN = ("--limit", "64M")
@@ -296,7 +296,7 @@ def test_smaller_hard_limit_is_not_overclaimed() -> None:
 def read_until(fd: int, mark: bytes, seconds: float = 20) -> bytes:
     data, end = b"", time.monotonic() + seconds
     while mark not in data and time.monotonic() < end:
-        if select.select([fd], [], [], 0.1)[0]:
+        if readable(fd, 0.1):
             try:
                 data += os.read(fd, 4096)
             except OSError:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import select
 import shutil
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from typing import Any, NamedTuple
 
 from tests.kernels.places import ROOT, as_nobody
 from tests.support import worlds
+from tests.support.waiting import readable
 
 Told = dict[str, Any]
 """An event as `tests.kills.watcher` writes it."""
@@ -97,7 +97,7 @@ class Watched:
         """Read what it says now; False when nothing came in that time."""
         out = self.process.stdout
         assert out is not None
-        if not select.select([out], [], [], max(0.0, timeout_s))[0]:
+        if not readable(out.fileno(), timeout_s):
             return False
         data = os.read(out.fileno(), 1 << 16)
         assert data, f"the watcher ended: {self.process.wait()}"

@@ -19,11 +19,10 @@ from memtui.model.fields import BY_KEY, FIELDS
 from memtui.model.snapshot import ADJ, LIMIT, NO_LIMIT, ROLLUP, STATUS, TREE, Proc
 from memtui.services import depth
 from memtui.services.depth import Depth
-from memtui.services.quota import QuotaSource
 from memtui.services.sampler import Processes, Sampler
 from tests.support.cgroups import MIB, Group
 from tests.support.limited import as_nobody
-from tests.support.procs import sleeper, until
+from tests.support.procs import quota_now, sleeper, until
 from tests.support.programs import running
 from tests.support.steady import agree
 
@@ -123,7 +122,7 @@ FROZEN = "import os, signal; os.kill(os.getpid(), signal.SIGSTOP)"
 
 
 def test_who_did_not_run_is_never_read_again() -> None:
-    filler, quota = Depth(LIVE), QuotaSource().read()
+    filler, quota = Depth(LIVE), quota_now()
     with sleeper() as quiet, processes() as source:
         name = str(quiet.pid)
 
@@ -159,7 +158,7 @@ class Hand:
         with processes() as source:
             source.sample()
             self.table = {str(pid): source.table[str(pid)] for pid in pids}
-        self.depth, self.quota = Depth(LIVE), QuotaSource().read()
+        self.depth, self.quota = Depth(LIVE), quota_now()
 
     def fill(
         self, moved: Sequence[str] = (), visible: Sequence[Proc] = (), spend: float = 1.0

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from memtui.kernel.roots import LIVE
+from memtui.model.snapshot import Proc
 from memtui.model.tasks import Task
 from memtui.services.sampler import Sampler
 from memtui.services.threads import Threads
@@ -35,8 +36,16 @@ def threaded() -> Iterator[subprocess.Popen[bytes]]:
     child.communicate()
 
 
+def rows(pid: int) -> list[Proc]:
+    source = Sampler()
+    try:
+        return [p for p in source.sample().procs if p.pid == pid]
+    finally:
+        source.stop()
+
+
 def test_threads_are_read_only_while_wanted(threaded: subprocess.Popen[bytes]) -> None:
-    procs = [p for p in Sampler().sample().procs if p.pid == threaded.pid]
+    procs = rows(threaded.pid)
     threads = Threads(LIVE)
     threads.look(procs)
     assert threads.found == {}
@@ -55,7 +64,7 @@ def test_threads_are_read_only_while_wanted(threaded: subprocess.Popen[bytes]) -
 
 
 def test_a_process_that_ended_has_none(threaded: subprocess.Popen[bytes]) -> None:
-    procs = [p for p in Sampler().sample().procs if p.pid == threaded.pid]
+    procs = rows(threaded.pid)
     threaded.kill()
     threaded.wait()
     threads = Threads(LIVE)

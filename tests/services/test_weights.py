@@ -16,7 +16,7 @@ from memtui.services.sampler import Processes, Sampler
 from memtui.services.weights import Weigher, Weight
 from tests.support.crowd import crowd
 from tests.support.made import MIB, proc
-from tests.support.procs import sleeper, state_of, until
+from tests.support.procs import quota_now, sleeper, state_of, until
 from tests.support.trees import copy
 
 TOUCH = "held = bytearray(24 << 20); held[::4096] = b'x' * len(held[::4096])"
@@ -40,7 +40,7 @@ class Watched:
         self._processes = Processes(LIVE, 0)
         if not sees_all(self._processes.sample()):
             pytest.skip("needs to see every process of the machine")
-        quota = QuotaSource(LIVE).read()
+        quota = quota_now()
         host = quota.binding and quota.binding._replace(level=None)
         self.quota = quota._replace(binding=host)
 

@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from memtui.kernel import procfs
-from memtui.kernel.roots import LIVE
-from memtui.model.snapshot import Proc
+from memtui.kernel.roots import LIVE, Roots
+from memtui.model.snapshot import Proc, Quota
 from memtui.services.identify import user_name
+from memtui.services.quota import QuotaSource
 
 READY = "import signal, sys, time\n{setup}\nprint('ready', flush=True)\ntime.sleep(60)\n"
 IGNORING = "signal.signal(signal.SIGTERM, signal.SIG_IGN)"
@@ -117,3 +118,9 @@ def require(held: bool, reason: str) -> None:
     if os.environ.get("CI"):
         pytest.fail(f"CI must not skip this: {reason}")
     pytest.skip(reason)
+
+
+def quota_now(roots: Roots = LIVE) -> Quota:
+    """The quota, read once."""
+    with contextlib.closing(QuotaSource(roots)) as source:
+        return source.read()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
 import signal
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tests.support.cgroups import Group
+from tests.support.waiting import readable
 
 FOLDER = Path(__file__).resolve().parents[1] / "programs"
 
@@ -52,7 +52,7 @@ class Program:
     def _read(self, seconds: float) -> bool:
         out = self.process.stdout
         assert out is not None
-        if not select.select([out], [], [], max(0.0, seconds))[0]:
+        if not readable(out.fileno(), seconds):
             return False
         data = os.read(out.fileno(), 1 << 16)
         *whole, self._rest = (self._rest + data).split(b"\n")
