@@ -25,6 +25,9 @@ from memtui.text import cells, elide, safe
 MIN_WIDTH, MIN_HEIGHT = 40, 10
 SIDE_FROM = 160
 """Columns from which there is room for details beside the table."""
+_LEAST_DETAILS, _LEAST_BESIDE = 36, 80  # cells of the column, and of the table beside it
+_LEAST_GRAPH, _LEAST_EVENTS = 20, 30  # cells
+_LEAST_PANELS, _LEAST_TABLE = 3, 6  # lines
 _ROOMY, _SHORT = 30, 14  # lines from which totals are shown, and can be
 KEYS = (
     ("F1", "Help", "help"),
@@ -43,6 +46,14 @@ KEYS = (
 """The function-key bar: key, label, action."""
 
 
+class Sizes(NamedTuple):
+    """How large the parts behind borders were made, in cells; 0: as the screen has it."""
+
+    details: int = 0  # columns, with the border itself
+    graph: int = 0
+    panels: int = 0  # lines
+
+
 class Shown(NamedTuple):
     """What of the table is shown, as chosen and saved."""
 
@@ -54,6 +65,7 @@ class Shown(NamedTuple):
     paths: bool = True  # programs with the directory they lie in
     unit: str = ""  # "K", "M" or "G" for all sizes; "": as their magnitude has it
     details: bool = True  # a column of details, where there is room for one
+    sizes: Sizes = Sizes()
 
     def has_totals(self, height: int) -> bool:
         """Whether there is a line of totals on a screen of `height` lines."""
@@ -73,12 +85,17 @@ class Geometry(NamedTuple):
     right: int  # cells of the graph; 0: there is no room for one
 
 
-def geometry(width: int, height: int) -> Geometry:
+def geometry(width: int, height: int, shown: Shown = Shown()) -> Geometry:  # noqa: B008
     """Return the heights and widths of the main screen's parts."""
     quota = 5 if height >= 30 else 3 if height >= 16 else 2 if height >= 12 else 1
     bottom = 7 if height >= 30 else 4 if height >= 20 else 0
     right = 0 if width < 72 else min(62, width * 2 // 5)
     scopes = 1 if height >= 20 else 0
+    if bottom and shown.sizes.panels:
+        most = height - 2 - quota - scopes - _LEAST_TABLE
+        bottom = within(shown.sizes.panels, _LEAST_PANELS, most)
+    if right and shown.sizes.graph:
+        right = within(shown.sizes.graph, _LEAST_GRAPH, width - _LEAST_EVENTS)
     table = height - 1 - quota - scopes - bottom - 1
     return Geometry(1, quota, scopes, table, bottom, 1, width - right, right)
 
@@ -87,7 +104,14 @@ def side_width(width: int, shown: Shown) -> int:
     """Return the cells of the column of details at the right of the table; 0: there is none."""
     if width < SIDE_FROM or not shown.details:
         return 0
+    if shown.sizes.details:
+        return within(shown.sizes.details, _LEAST_DETAILS, width - _LEAST_BESIDE)
     return min(72, 54 + (width - SIDE_FROM) // 4)
+
+
+def within(number: int, least: int, most: int) -> int:
+    """Return the number from `least` to `most` that is nearest to `number`."""
+    return max(least, min(number, most))
 
 
 def kills_words(kills: int, earlier: int) -> Line:
@@ -169,7 +193,7 @@ def first_frame(
     wanted: str = "",
 ) -> list[Line]:
     """Return every line of the screen before the TUI stands. `wanted` is a filter that is one."""
-    g = geometry(width, height)
+    g = geometry(width, height, shown)
     limit = snapshot.quota.binding.bytes if snapshot.quota.binding else None
     view = View(
         limit,
@@ -211,7 +235,7 @@ def _first_rows(
     """The table of the first frame, and what narrows it in words."""
     columns = solve(width - 1, chosen(shown.columns), shown.unit, shown.tree)
     totals = shown.has_totals(height)
-    room = geometry(width, height).table - 1 - totals
+    room = geometry(width, height, shown).table - 1 - totals
     procs, twigs, words = snapshot.procs, None, []
     if wanted or shown.tree or not shown.kernel:  # else its import would cost time
         from memtui.model.listing import listed

@@ -18,6 +18,15 @@ def width_of(line: Line) -> int:
     return sum(cells(text) for text, _ in line)
 
 
+def role_at(line: Line, x: int) -> str:
+    """Return the role of the cell `x` of a line; "" behind its end."""
+    for text, role in line:
+        x -= cells(text)
+        if x < 0:
+            return role
+    return ""
+
+
 def plain(line: Line) -> str:
     """Return a line's text without its roles."""
     return "".join(text for text, _ in line)

@@ -79,6 +79,7 @@ class Depth:
         self._limits: dict[str | None, tuple[int, int | None]] = {}  # by cgroup: turn, bytes
         self._kin: dict[str, int] = {}  # parents, to know whose kin is gone
         self._quota: Quota | None = None
+        self._weighed: dict[str, tuple[Proc, Weight | None, int | None]] = {}  # as last reckoned
 
     def fill(
         self,
@@ -155,6 +156,8 @@ class Depth:
                 table[name] = proc._replace(**empty, stale=proc.stale & ~bit)
         if old & GROWTH:
             self._growth = Growth()
+        if old & BADNESS:
+            self._weighed = {}
         if old & _READ:
             left = wanted & _READ
             self._due = {n: b & left for n, b in self._due.items() if b & left}
@@ -286,10 +289,16 @@ class Depth:
         return limit
 
     def _weigh(self, table: Table, weights: Mapping[Identity, Weight], total: int | None) -> None:
+        known, self._weighed = self._weighed, {}
         for name, proc in table.items():
-            badness = weigh_in(proc, weights.get(proc[:2]), total)
-            if badness != proc.badness:
-                table[name] = proc._replace(badness=badness)
+            weight = weights.get(proc[:2])
+            was = known.get(name)
+            if was is None or was[0] is not proc or was[1] is not weight or was[2] != total:
+                badness = weigh_in(proc, weight, total)
+                if badness != proc.badness:
+                    proc = table[name] = proc._replace(badness=badness)
+                was = proc, weight, total
+            self._weighed[name] = was
 
 
 def read_rollup(roots: Roots, proc: Proc) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 /proc/PID/environ and smaps wait for the lock of a busy address space, and a file on a dead
 server for ever. So the newest question wins, and a reader that is stuck with another process
-is left behind. What is dear is read again only when it has cost less than 2 % of the time.
+is left behind. What is dear is read again only when it has cost less than 1 % of the time.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from memtui.model.detail import (
 from memtui.model.snapshot import Identity, Proc, Quota, Snapshot
 from memtui.text import safe, show
 
-_SHARE = 0.02  # of the time, for what is dear
+_SHARE = 0.01  # of the time, for what is dear: sizes, and open files
 _STUCK_S = 3.0
 _LEVELS = 32
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from memtui.model.fields import BY_KEY, DEFAULT, find
 from memtui.model.query import Order
-from memtui.render.frame import Shown
+from memtui.render.frame import Shown, Sizes
 from memtui.services import toml
 from memtui.services.toml import Value
 from memtui.text import safe
@@ -49,8 +49,22 @@ _FLAGS = {
     "details": "details",
 }  # fmt: skip
 """Keys of the file that are true or false, and the fields of `Shown` that they are."""
+_SIZES = {"details_width": "details", "graph_width": "graph", "panels_height": "panels"}
+"""Keys of the file that say where a border was put, and the fields of `Sizes` that they are."""
+_MOST_CELLS = 1000
 _UNITS = {"": "", "auto": "", "K": "K", "KiB": "K", "M": "M", "MiB": "M", "G": "G", "GiB": "G"}
-_KNOWN = ("columns", "sort", "invert", "theme", "delay", "totals", "unit", "alerts", *_FLAGS)
+_KNOWN = (
+    "columns",
+    "sort",
+    "invert",
+    "theme",
+    "delay",
+    "totals",
+    "unit",
+    "alerts",
+    *_FLAGS,
+    *_SIZES,
+)
 
 
 def path(env: Mapping[str, str]) -> str:
@@ -127,6 +141,14 @@ class _Reader:
         self.note(key, "must be a text in quotes")
         return ""
 
+    def cells(self, key: str) -> int:
+        """Return a number of cells; 0 where there is none."""
+        value = self._told.get(key, 0)
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST_CELLS:
+            return value
+        self.note(key, f"must be a number of cells up to {_MOST_CELLS}, or 0 for none of your own")
+        return 0
+
     def delay(self) -> float:
         """Return the seconds between refreshes."""
         value = self._told.get("delay", _DEFAULTS.delay_s)
@@ -158,7 +180,8 @@ class _Reader:
         if unit not in _UNITS:
             self.note("unit", "must be auto, KiB, MiB or GiB")
         totals = self.flag("totals", None)
-        return Shown(self.columns(), totals, unit=_UNITS.get(unit, ""), **flags)
+        sizes = Sizes(**{field: self.cells(key) for key, field in _SIZES.items()})
+        return Shown(self.columns(), totals, unit=_UNITS.get(unit, ""), sizes=sizes, **flags)
 
     def order(self) -> Order:
         """Return what is sorted by."""
@@ -205,6 +228,7 @@ def _written(shown: Shown, order: Order) -> dict[str, Value | None]:
         "invert": order.inverted,
         "unit": f"{shown.unit}iB" if shown.unit else "auto",
         **{key: bool(getattr(shown, field)) for key, field in _FLAGS.items()},
+        **{key: int(getattr(shown.sizes, field)) for key, field in _SIZES.items()},
     }
 
 

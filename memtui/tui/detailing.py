@@ -6,16 +6,18 @@ import os
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
+from textual import events
 from textual.message import Message
 from textual.timer import Timer
 
 from memtui.model.detail import Detail, Environment, Mappings, Tracks, outline
 from memtui.model.snapshot import Identity, Proc, Snapshot
+from memtui.render.borders import DETAILS
 from memtui.render.detail import History, nobody, short
 from memtui.render.spans import Line, fitted
 from memtui.services.details import Details, Told
 from memtui.tui.screens.detail import SUMMARY, DetailScreen
-from memtui.tui.widgets.lines import Lines
+from memtui.tui.widgets.bordered import Bordered
 
 if TYPE_CHECKING:
     from memtui.tui.screens.main import MainScreen
@@ -31,12 +33,15 @@ class DetailReady(Message):
         self.told = told
 
 
-class DetailPanel(Lines):
+class DetailPanel(Bordered):
     """The column at the right of the table; a click opens the page."""
 
-    def on_click(self) -> None:
+    LEFT = DETAILS
+
+    def on_click(self, event: events.Click) -> None:
         """Open all that is known."""
-        cast("MainScreen", self.screen).detailing.open()
+        if not self.taken(event):
+            cast("MainScreen", self.screen).detailing.open()
 
 
 class Detailing:

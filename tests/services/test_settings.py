@@ -12,7 +12,7 @@ import pytest
 
 from memtui.model.fields import DEFAULT
 from memtui.model.query import Order
-from memtui.render.frame import Shown
+from memtui.render.frame import Shown, Sizes
 from memtui.services import settings
 from memtui.services.settings import Alerts, Settings, changed, load, path, save
 from memtui.services.toml import Value
@@ -48,7 +48,8 @@ def test_without_a_file_there_are_the_defaults(file: Path) -> None:
 
 
 def test_all_of_it_is_read_back(file: Path) -> None:
-    shown, order = Shown(("pid", "pss", "command"), False, False), Order("pss", True)
+    shown = Shown(("pid", "pss", "command"), False, False, sizes=Sizes(60, 0, 12))
+    order = Order("pss", True)
     shown = shown._replace(tree=True, kernel=False, paths=False, unit="M", details=False)
     assert save(str(file), changed(shown, order, Settings())) == ""
     more: dict[str, Value] = {
@@ -108,6 +109,9 @@ def test_unknown_keys_are_told_and_kept(file: Path) -> None:
         ('kernel_threads = "no"', "kernel_threads must be true or false"),
         ('unit = "TiB"', "unit must be auto, KiB, MiB or GiB"),
         ("delay = nan", "delay must be"),
+        ("details_width = -1", "details_width must be a number of cells up to 1000"),
+        ('graph_width = "wide"', "graph_width must be a number of cells"),
+        ("panels_height = true", "panels_height must be a number of cells"),
         ('theme = ["x"]', "theme must be a text"),
         ("alerts = 1", "alerts must be a table"),
         ("[alerts]\nbell = 1", "alerts.bell must be true or false"),

@@ -201,6 +201,14 @@ class Terminal:
         """Press and release a mouse button (0 left, 1 middle, 2 right) on a cell."""
         self.type(f"\x1b[<{button};{x + 1};{y + 1}M\x1b[<{button};{x + 1};{y + 1}m")
 
+    def press(self, x: int, y: int, button: int = 0) -> None:
+        """Press a mouse button on a cell, and hold it."""
+        self.type(f"\x1b[<{button};{x + 1};{y + 1}M")
+
+    def release(self, x: int, y: int, button: int = 0) -> None:
+        """Let a mouse button go on a cell."""
+        self.type(f"\x1b[<{button};{x + 1};{y + 1}m")
+
     def move(self, x: int, y: int, button: int | None = None) -> None:
         """Move the mouse to a cell, with a button held where one is given."""
         code = 35 if button is None else 32 + button

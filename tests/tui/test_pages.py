@@ -47,8 +47,9 @@ def spelled(key: str) -> str:
     """A key as keyboards write it."""
     modifier, plus, letter = key.partition("+")
     if plus:
-        letter = spelled(letter)
-        return f"{modifier.capitalize()}-{letter.upper() if modifier == 'ctrl' else letter}"
+        name = spelled(letter)
+        capital = modifier == "ctrl" and name == letter
+        return f"{modifier.capitalize()}-{name.upper() if capital else name}"
     if key not in SPELLED and re.fullmatch(r"f\d+", key):
         return key.upper()
     return SPELLED.get(key, key)
@@ -71,7 +72,7 @@ def test_other_keys_leave_a_page_without_ending_memtui(term: Terminal, key: str)
 
 
 def test_help_lists_every_key_and_what_it_does() -> None:
-    with start(rows=140) as term:
+    with start(rows=160) as term:
         term.send("F1")
         lines = term.wait_for("Columns")
         bindings = [b for b in MainScreen.BINDINGS if isinstance(b, Binding)]
@@ -87,9 +88,9 @@ def test_help_lists_every_key_and_what_it_does() -> None:
 
 
 def test_help_explains_every_column() -> None:
-    with start(cols=180, rows=140) as term:
+    with start(cols=124, rows=160) as term:
         term.send("F1")
-        lines = term.wait_for("command line; the program's name")
+        lines = term.wait_for("command line; the program's name", 30)
         for field in FIELDS:
             told = (line for line in lines if field.title in line.split())
             assert any(field.help in line for line in told), field.title

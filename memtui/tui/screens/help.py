@@ -39,6 +39,8 @@ _MOUSE = (
     ("click a header", "sort by that column; again: the other way round"),
     ("right click there", "choose the columns"),
     ("click an OOM event", "its post-mortem; a click on the title lists all events"),
+    ("drag a border", "left of the details, left of the graph, above the panels: their size"),
+    ("double click there", "back as it was; what you chose is kept in the settings"),
     ("wheel", "scroll; the cursor stays on its process"),
     ("click the key bar", "the same as that key"),
 )

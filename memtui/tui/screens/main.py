@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from typing import ClassVar, cast
+from typing import ClassVar
 
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.content import Content
-from textual.geometry import Size
 from textual.widgets import Static
 
 from memtui.model.listing import Narrowing
@@ -18,71 +17,34 @@ from memtui.model.pools import mount_point, why_not
 from memtui.model.query import Order
 from memtui.model.scopes import CGROUPS, SUMMED
 from memtui.model.victims import OomEvent
-from memtui.render.events import event_at, events_panel, graph_panel
+from memtui.render.events import events_panel, graph_panel
 from memtui.render.frame import (
     MIN_HEIGHT,
     MIN_WIDTH,
     Shown,
     geometry,
     graph_title,
-    key_at,
     keys_line,
     title_line,
 )
 from memtui.render.quota import quota_lines
 from memtui.render.spans import Line
-from memtui.render.tabs import scope_at, scopes_line
+from memtui.render.tabs import scopes_line
 from memtui.services.jobs import Jobs
 from memtui.text import elide
 from memtui.tui.acting import Acting
-from memtui.tui.detailed import Detailed
+from memtui.tui.bordering import Bordering
 from memtui.tui.detailing import Detailing
 from memtui.tui.keys import MAIN
 from memtui.tui.state import State
+from memtui.tui.widgets.bars import EventsPanel, GraphPanel, KeyBar, ScopeLine
 from memtui.tui.widgets.lines import Lines
 from memtui.tui.widgets.table import ProcessTable
 
 _SAID_S = 8.0  # seconds that a message stands in place of the key bar
 
 
-class KeyBar(Lines):
-    """The function-key bar; a click on a label is that key."""
-
-    def on_click(self, event: events.Click) -> None:
-        """Do what the label clicked says; a message that stands there is only put away."""
-        screen = cast("MainScreen", self.screen)
-        if screen.hush():
-            return
-        if action := key_at(event.x, self.size.width):
-            screen.call_later(screen.run_action, action)
-
-
-class EventsPanel(Lines):
-    """The OOM events; a click on one opens its post-mortem, one on the title opens them all."""
-
-    def on_click(self, event: events.Click) -> None:
-        """Open what was clicked."""
-        screen = cast("MainScreen", self.screen)
-        if event.y == 0:
-            screen.action_oom()
-            return
-        state = screen.state
-        if found := event_at(state.events, state.snapshot.quota, event.y):
-            screen.open_event(found)
-
-
-class ScopeLine(Lines):
-    """The scopes; a click on one shows it."""
-
-    def on_click(self, event: events.Click) -> None:
-        """Show the scope clicked."""
-        screen = cast("MainScreen", self.screen)
-        words = screen.words()
-        if scope := scope_at(event.x, screen.there, screen.scope, words, self.size.width):
-            screen.go_scope(scope)
-
-
-class MainScreen(Detailed):
+class MainScreen(Bordering):
     """Everything at one look. Draws the state; computes nothing itself."""
 
     BINDINGS: ClassVar[list[BindingType]] = MAIN
@@ -102,7 +64,7 @@ class MainScreen(Detailed):
         self._quota = Lines(self._quota_lines, id="quota")
         self._scopes = ScopeLine(self._scope_lines, id="scopes")
         self._events = EventsPanel(self._event_lines, id="events")
-        self._graph = Lines(self._graph_lines, id="graph")
+        self._graph = GraphPanel(self._graph_lines, id="graph")
         self._keys = KeyBar(self._key_lines, id="keys")
         self._small = Static("", id="small")
         self._said: tuple[str, str, float] | None = None
@@ -125,21 +87,22 @@ class MainScreen(Detailed):
 
     def on_mount(self) -> None:
         """Take the terminal's size at once: the first painting is the right one."""
-        self._arrange(self.app.size)
+        self.place_parts()
 
-    def on_resize(self, event: events.Resize) -> None:
+    def on_resize(self) -> None:
         """Give every part its height anew."""
-        self._arrange(event.size)
+        self.place_parts()
 
-    def _arrange(self, size: Size) -> None:
-        width, height = size
+    def place_parts(self) -> None:
+        """Give every part its size, or say that there is no room."""
+        width, height = self.app.size
         small = width < MIN_WIDTH or height < MIN_HEIGHT
         self.set_class(small, "-small")
         if small:
             text = f"memtui needs {MIN_WIDTH}x{MIN_HEIGHT}, this is {width}x{height}"
             self._small.update(Content(text))
             return
-        g = geometry(width, height)
+        g = geometry(width, height, self.table.shown)
         self._quota.styles.height = g.quota
         self._scopes.styles.height = g.scopes
         self.query_one("#bottom").styles.height = g.bottom
