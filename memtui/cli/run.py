@@ -11,9 +11,9 @@ import contextlib
 import sys
 
 from memtui.cli.common import UsageError
-from memtui.model.limits import METHODS, Limits, is_share, parse_limit
+from memtui.cli.runargs import add_limits, read_limits
 from memtui.services.launch import NOT_ENTERED, NotStarted
-from memtui.services.limits import Unavailable, read_room
+from memtui.services.limits import Unavailable
 from memtui.services.run import Run, run
 
 _EPILOG = """\
@@ -23,21 +23,10 @@ cannot be executed, 125 if it could not be put under the limit, 2 for wrong use"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of `memtui run`; everything from the command on is the command's."""
-    parser.usage = f"{parser.prog} --limit SIZE|N%% [--method METHOD] [-v | -q] [--] COMMAND..."
+    parser.usage = f"{parser.prog} --limit SIZE [OPTION...] [--] COMMAND..."
     parser.epilog = _EPILOG
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument(
-        "--limit",
-        metavar="SIZE",
-        help="500M, 2G, 50%% (of the quota), free-10%% (of what is free now); 1M is the least",
-    )
-    parser.add_argument(
-        "--method",
-        choices=METHODS,
-        default="auto",
-        help="cgroup: all processes together, killed at the limit; data (RLIMIT_DATA), "
-        "as (RLIMIT_AS): each process by itself, allocations fail; auto: cgroup, else data",
-    )
+    add_limits(parser)
     parser.add_argument(
         "-v", "--verbose", action="store_true", help="report as GNU time -v does, on stderr"
     )
@@ -52,15 +41,6 @@ def _say(text: str) -> None:
     with contextlib.suppress(OSError, ValueError, AttributeError):
         sys.stderr.write(text)
         sys.stderr.flush()
-
-
-def _limit(text: str | None) -> int:
-    if text is None:
-        raise UsageError("run needs a limit: --limit 500M, --limit 2G or --limit 50%")
-    try:
-        return parse_limit(text, *(read_room() if is_share(text) else ()))
-    except ValueError as e:
-        raise UsageError(f"--limit: {e}") from e
 
 
 def _argv(words: list[str]) -> list[str]:
@@ -80,14 +60,14 @@ def _tell_end(done: Run, argv: list[str], verbose: bool) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Run the command; return its exit status. Raises UsageError for wrong use."""
-    limit, argv = _limit(args.limit), _argv(args.argv)
+    limits, argv = read_limits(args), _argv(args.argv)
 
     def announce(line: str) -> None:
         if not args.quiet:
             _say(f"memtui: {line}\n")
 
     try:
-        done = run(argv, Limits(limit), args.method, announce, args.verbose)
+        done = run(argv, limits, args.method, announce, args.verbose)
     except NotStarted as e:
         _say(f"memtui: {e}\n")
         return e.status

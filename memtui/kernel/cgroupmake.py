@@ -1,4 +1,4 @@
-"""Memory cgroups of our own making: a limit read back, who is inside, what befell them, the end.
+"""Memory cgroups of our own making: where, who is inside, what befell them, the end.
 
 Sources: Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/memory.rst. Sizes are bytes.
 Everything raises a KernelError that names the file which refused.
@@ -12,10 +12,10 @@ import signal
 import time
 from typing import NamedTuple
 
-from memtui.kernel.errors import Gone, KernelError, Malformed, classify
-from memtui.kernel.files import find_field, parse_number
+from memtui.kernel.cgroupset import Group, Wanted, field, number, set_limits, write
+from memtui.kernel.errors import Gone, KernelError, classify
+from memtui.kernel.files import find_field
 from memtui.kernel.place import find_place
-from memtui.kernel.procfs import PAGE
 from memtui.kernel.roots import LIVE, Roots, read_bytes, read_optional
 
 _CHARGE_SLACK = 256 << 10  # the kernel charges in batches per CPU: the peak ends that much short
@@ -29,15 +29,6 @@ class Place(NamedTuple):
     version: int  # 1 or 2
     top: str  # the mount point
     own: str  # directory of our own group
-
-
-class Group(NamedTuple):
-    """A cgroup that we made, with the limit that the kernel says it has."""
-
-    version: int
-    directory: str
-    limit: int  # as read back
-    swap: bool  # swap is limited with it: v1 by memsw, v2 by memory.swap.max 0
 
 
 class Counters(NamedTuple):
@@ -72,7 +63,7 @@ def read_escaped(directory: str, roots: Roots = LIVE) -> tuple[int, str] | None:
 
 def _read_limit(directory: str) -> int | None:
     """Return a group's limit of either version; v1 writes "none" as a number near 2**63."""
-    found = [_number(f"{directory}/memory.{name}") for name in ("max", "limit_in_bytes")]
+    found = [number(f"{directory}/memory.{name}") for name in ("max", "limit_in_bytes")]
     return next((n for n in found if n is not None and n < _NO_LIMIT), None)
 
 
@@ -100,76 +91,15 @@ def why_not(directory: str, version: int) -> str | None:
     return None
 
 
-def _write(path: str, text: str) -> None:
-    try:
-        fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
-        try:
-            os.write(fd, text.encode())
-        finally:
-            os.close(fd)
-    except OSError as e:
-        raise classify(e, path) from e
-
-
-def _number(path: str) -> int | None:
-    """Return the number in a file; None where it is absent, unreadable or `max`."""
-    return parse_number(read_optional(path))
-
-
-def _field(path: str, key: bytes) -> int | None:
-    return find_field(read_optional(path) or b"", key, whole=False)
-
-
-def _set(path: str, limit: int) -> int:
-    """Write a limit; return what the kernel made of it (whole pages)."""
-    _write(path, str(limit))
-    got = _number(path)
-    if got is None or not limit - PAGE < got <= limit:
-        raise Malformed(path, f"reads {got} after {limit} was written")
-    return got
-
-
-def _set_limits(version: int, directory: str, limit: int) -> Group:
-    if version == 2:
-        got, swap = _set(directory + "/memory.max", limit), directory + "/memory.swap.max"
-    else:  # in this order: memsw may not be less than the memory limit
-        got = _set(directory + "/memory.limit_in_bytes", limit)
-        swap = directory + "/memory.memsw.limit_in_bytes"
-    if not os.path.exists(swap):  # a kernel without swap accounting
-        return Group(version, directory, got, swap=False)
-    _set(swap, 0 if version == 2 else got)
-    return Group(version, directory, got, swap=True)
-
-
-def change_limit(group: Group, limit: int) -> Group:
-    """Give a group of ours another limit, with swap as before; return it as read back.
-
-    v1 refuses (EBUSY) what it cannot reclaim down to; v2 kills until it fits. Raises a
-    KernelError, and then the old limit holds.
-    """
-    memory = group.directory + ("/memory.max" if group.version == 2 else "/memory.limit_in_bytes")
-    if group.version == 2 or not group.swap:
-        return group._replace(limit=_set(memory, limit))
-    both = group.directory + "/memory.memsw.limit_in_bytes"
-    first, second = (both, memory) if limit > group.limit else (memory, both)
-    _set(first, limit)  # memsw may never be less than the memory limit
-    try:
-        return group._replace(limit=_set(second, limit))
-    except KernelError:
-        with contextlib.suppress(KernelError):
-            _set(first, group.limit)
-        raise
-
-
 def _enable_memory(base: str) -> None:
     """Let children of the v2 group `base` have limits: EBUSY where it has processes itself."""
     control = base + "/cgroup.subtree_control"
     if b"memory" not in read_bytes(control).split():
-        _write(control, "+memory")
+        write(control, "+memory")
 
 
-def make_group(version: int, base: str, name: str, limit: int) -> Group:
-    """Make the cgroup `base`/`name` with a limit of `limit` bytes, memory and swap together.
+def make_group(version: int, base: str, name: str, wanted: Wanted) -> Group:
+    """Make the cgroup `base`/`name` with limits.
 
     On v2 the memory controller is enabled for `base`'s children where it is not. Raises a
     KernelError, and then leaves no group behind.
@@ -182,7 +112,7 @@ def make_group(version: int, base: str, name: str, limit: int) -> Group:
     except OSError as e:
         raise classify(e, directory) from e
     try:
-        return _set_limits(version, directory, limit)
+        return set_limits(version, directory, wanted)
     except KernelError:
         os.rmdir(directory)
         raise
@@ -195,7 +125,7 @@ def _subtree(directory: str) -> list[str]:
 
 def enter(group: Group) -> None:
     """Move the calling process into the group; from now on it is charged there."""
-    _write(group.directory + "/cgroup.procs", "0")
+    write(group.directory + "/cgroup.procs", "0")
 
 
 def can_enter(group: Group) -> bool:
@@ -222,13 +152,22 @@ def read_procs(group: Group) -> set[int]:
 def read_usage(group: Group) -> int | None:
     """Return what is charged to the group now, page cache included."""
     name = "/memory.current" if group.version == 2 else "/memory.usage_in_bytes"
-    return _number(group.directory + name)
+    return number(group.directory + name)
+
+
+def read_hard(group: Group) -> int | None:
+    """Return the part of the usage that reclaim cannot give back; v1 does not tell slab apart."""
+    usage, stat = read_usage(group), read_optional(group.directory + "/memory.stat") or b""
+    lead = b"" if group.version == 2 else b"total_"
+    keys = lead + b"inactive_file", lead + b"active_file", b"slab_reclaimable"
+    soft = sum(find_field(stat, key) or 0 for key in keys)
+    return None if usage is None else max(0, usage - soft)
 
 
 def read_peak(group: Group) -> int | None:
     """Return the most that was ever charged, page cache included; v2: None before Linux 5.19."""
     name = "/memory.peak" if group.version == 2 else "/memory.max_usage_in_bytes"
-    return _number(group.directory + name)
+    return number(group.directory + name)
 
 
 def read_counters(group: Group) -> Counters:
@@ -238,10 +177,10 @@ def read_counters(group: Group) -> Counters:
     failcnt may stay 0 when memory+swap fails first: there, the peak must have met the limit.
     """
     if group.version == 2:
-        kills = _field(group.directory + "/memory.events", b"oom_kill")
-        own = _field(group.directory + "/memory.events.local", b"oom")
+        kills = field(group.directory + "/memory.events", b"oom_kill")
+        own = field(group.directory + "/memory.events.local", b"oom")
         return Counters(kills, None if own is None else own > 0)
-    each = [_field(d + "/memory.oom_control", b"oom_kill") for d in _subtree(group.directory)]
+    each = [field(d + "/memory.oom_control", b"oom_kill") for d in _subtree(group.directory)]
     known = [n for n in each if n is not None]
     peak = read_peak(group)
     own_limit = None if peak is None else peak >= group.limit - _CHARGE_SLACK
@@ -250,7 +189,7 @@ def read_counters(group: Group) -> Counters:
 
 def _kill_once(group: Group) -> None:
     with contextlib.suppress(KernelError):
-        _write(group.directory + "/cgroup.kill", "1")  # v2 since 5.14: no fork escapes it
+        write(group.directory + "/cgroup.kill", "1")  # v2 since 5.14: no fork escapes it
         return
     for pid in read_procs(group):
         with contextlib.suppress(OSError):

@@ -53,6 +53,19 @@ def change_adj(pid: int, start: int, value: int) -> int:
         os.close(held)
 
 
+def start_with_adj(pid: int, value: int) -> None:
+    """Write the oom_score_adj of a child of ours that waits to begin. Raises a KernelError."""
+    path = procfs.path_of(LIVE, pid, "oom_score_adj")
+    try:
+        held = os.open(f"{LIVE.proc}/{pid}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as e:
+        raise classify(e, path) from e
+    try:
+        _write_adj(held, value, path)
+    finally:
+        os.close(held)
+
+
 def _check_start(held: int, start: int, path: str) -> None:
     try:
         fd = os.open("stat", os.O_RDONLY | os.O_CLOEXEC, dir_fd=held)

@@ -31,7 +31,7 @@ class Ending(NamedTuple):
 class Verdict(NamedTuple):
     """What the end of a run amounts to: a word for programs and a sentence for people."""
 
-    kind: str  # ok, failed, signal, sigkill, limit, limit-part, above, probably-limit, maybe-limit
+    kind: str  # ok, failed, signal, sigkill, limit, limit-part, above, ...
     text: str
 
     @property
@@ -42,7 +42,9 @@ class Verdict(NamedTuple):
     @property
     def notable(self) -> bool:
         """Whether it has to do with memory, or looks like it, and so is always told."""
-        return self.oom or self.kind in ("probably-limit", "maybe-limit", "sigkill")
+        return self.oom or self.kind in (
+            *("probably-limit", "maybe-limit", "sigkill", "limit-watched", "time"),
+        )
 
     @property
     def has_peak(self) -> bool:
@@ -79,6 +81,11 @@ def derive_verdict(e: Ending) -> Verdict:
     """Return what the end means. An rlimit leaves no trace, so there it is `probably` at best."""
     if e.oom_kills:
         return _oom(e)
+    if e.ended_for == "time":
+        return Verdict("time", f"ended by memtui for its time limit: it {_how(e)}")
+    if e.ended_for:
+        text = f"ended by memtui for its limit of {size_long(e.limit)}: it {_how(e)}"
+        return Verdict("limit-watched", text)
     if e.signal == 9:
         return Verdict("sigkill", "killed by SIGKILL from outside, not by its memory limit")
     if e.status == 0:
@@ -102,6 +109,7 @@ class Result(NamedTuple):
     peak_of: str  # in words: what the peak counts and how well
     seconds: float  # wall clock
     left: int  # processes that were still alive when the command ended, and were killed
+    leave: bool = False  # they were left to go on, as asked
 
     @property
     def exit_status(self) -> int:

@@ -7,14 +7,14 @@ import itertools
 import os
 import time
 
-from memtui.kernel import cgroupmake
+from memtui.kernel import cgroupmake, cgroupset
 from memtui.kernel.errors import KernelError
 from memtui.kernel.procfs import read_kin
-from memtui.model.limits import CGROUP, Limits
+from memtui.model.limits import CGROUP, STOP, TERM, THROTTLE, Limits
 from memtui.services.limiter import PATIENCE_S, Evidence, Unavailable
 from memtui.services.peaks import Peaks
 from memtui.text import safe
-from memtui.units import size_long
+from memtui.units import size, size_long
 
 GRACE_S = 0.2
 """What a command leaves behind may end by itself in this time (`cmd > >(tee log)`)."""
@@ -23,6 +23,31 @@ PREFIX = "memtui-run-"
 """How the names of our groups begin; the number of their maker follows."""
 
 _serial = itertools.count()
+
+
+def mark_below(limits: Limits) -> int:
+    """Return where to act so that something is left to end in: a sixteenth below the limit."""
+    return limits.limit - min(limits.limit // 4, max(limits.limit // 16, 4 << 20))
+
+
+def wanted(version: int, limits: Limits) -> cgroupset.Wanted:
+    """Return what to write: v2 slows down from halfway between the mark and the limit on.
+
+    So memtui sees the mark passed in time. On v1 who meets the limit waits, for the same reason.
+    """
+    early, high = limits.on_limit in (TERM, STOP), limits.high
+    if early:
+        between = (mark_below(limits) + limits.limit) // 2
+        high = between if high is None else min(high, between)
+    v2 = version == 2
+    return cgroupset.Wanted(
+        limits.limit,
+        high if v2 else None,
+        limits.swap,
+        limits.oom_group and v2,
+        soft=limits.on_limit == THROTTLE,
+        hold=early and not v2,
+    )
 
 
 def bases(place: cgroupmake.Place) -> list[str]:
@@ -60,18 +85,22 @@ class CgroupLimiter:
 
     def __init__(self) -> None:
         self._version = 0
+        self._top = ""
         self._bases: list[str] = []
-        self._group: cgroupmake.Group | None = None
+        self._group: cgroupset.Group | None = None
         self._escaped: tuple[int, str] | None = None
+        self._limits = Limits(0)
+        self.unmet: list[str] = []
+        self.mark: int | None = None
 
     @property
-    def group(self) -> cgroupmake.Group:
+    def group(self) -> cgroupset.Group:
         """The group made by `prepare`."""
         assert self._group is not None, "prepare() comes first"
         return self._group
 
     @property
-    def cgroup(self) -> cgroupmake.Group | None:
+    def cgroup(self) -> cgroupset.Group | None:
         """The same, once it is made."""
         return self._group
 
@@ -82,7 +111,7 @@ class CgroupLimiter:
             return Unavailable(str(e))
         if place is None:
             return Unavailable("no memory cgroup hierarchy is mounted here")
-        self._bases = bases(place)
+        self._bases, self._top = bases(place), place.top
         self._version = cgroupmake.version_of(self._bases[-1])
         return None
 
@@ -99,17 +128,26 @@ class CgroupLimiter:
 
     def prepare(self, limits: Limits) -> None:
         """Make the group, read its limits back, and see that it can be entered."""
-        errors = [e for base in self._bases if (e := self._try(base, limits.limit))]
+        self._ask(limits)
+        errors = [e for base in self._bases if (e := self._try(base))]
         if self._group is None:
             raise Unavailable(errors[0], _remedy(self._bases[0], self._version))
         self._escaped = cgroupmake.read_escaped(self._group.directory)
 
-    def _try(self, base: str, limit: int) -> str | None:
+    def _ask(self, limits: Limits) -> None:
+        """Take in what is asked for, and what of it this version has not."""
+        self._limits = limits
+        if limits.on_limit in (TERM, STOP):
+            self.mark = mark_below(limits)
+        if limits.high is not None and self._version == 1:
+            self.unmet.append("--high (cgroup v1 has no memory.high)")
+
+    def _try(self, base: str) -> str | None:
         """Make the group there unless there is one; return why that cannot be."""
         if self._group is not None:
             return None
         try:
-            made = self._make(base, limit)
+            made = self._make(base)
         except KernelError as e:
             return str(e)
         if cgroupmake.can_enter(made):
@@ -119,11 +157,12 @@ class CgroupLimiter:
             cgroupmake.remove(made)
         return f"a group can be made in {base}, but no process of ours can be moved into it"
 
-    def _make(self, base: str, limit: int) -> cgroupmake.Group:
+    def _make(self, base: str) -> cgroupset.Group:
         while True:  # a name may be taken by a run of an earlier process with our number
             name = f"{PREFIX}{os.getpid()}-{next(_serial)}"
             if not os.path.exists(f"{base}/{name}"):
-                return cgroupmake.make_group(self._version, base, name, limit)
+                asked = wanted(self._version, self._limits)
+                return cgroupmake.make_group(self._version, base, name, asked)
 
     def enter(self) -> None:
         """Move the calling process into the group."""
@@ -132,6 +171,9 @@ class CgroupLimiter:
     def shell_enter(self) -> tuple[str, str]:
         """Return the command that moves a shell into the group."""
         return 'echo 0 >"$1"', self.group.directory + "/cgroup.procs"
+
+    def adopt(self, pid: int) -> None:
+        """Do nothing: it entered by itself."""
 
     def environment(self) -> dict[str, str]:
         """Return nothing: the group itself tells what belongs to it."""
@@ -145,16 +187,20 @@ class CgroupLimiter:
 
     def change(self, pid: int, session: bool, limit: int) -> int:
         """Give the group another limit; on v2 one below its usage makes the kernel kill."""
-        self._group = cgroupmake.change_limit(self.group, limit)
+        self._group = cgroupset.change_limit(self.group, limit)
         return self._group.limit
 
     def describe(self) -> str:
-        """Name the limit, the group, whether swap counts, and which limit on us it escapes."""
+        """Name the group, its limits, and which limit on us it escapes."""
         g = self.group
-        counted = "memory and swap" if g.version == 1 else "memory, no swap"
-        scope = counted if g.swap else "memory; swap is not limited on this kernel"
-        name = os.path.basename(g.directory)
-        return f"{size_long(g.limit)} by cgroup v{g.version} {name} ({scope}){self._outside()}"
+        path = "/" + g.directory.removeprefix(self._top.rstrip("/")).lstrip("/")
+        return f"cgroup v{g.version} {safe(path)}: {_in_force(g)}{self._early()}{self._outside()}"
+
+    def _early(self) -> str:
+        if self.mark is None:
+            return ""
+        does = "SIGTERM" if self._limits.on_limit == TERM else "stopped"
+        return f", {does} at {size_long(self.mark)}"
 
     def _outside(self) -> str:
         if self._escaped is None:
@@ -170,6 +216,26 @@ class CgroupLimiter:
         """Return what is charged to the group now."""
         return cgroupmake.read_usage(self.group)
 
+    def weigh(self, pid: int, session: bool) -> int | None:
+        """Return the same without what can be reclaimed, once it matters."""
+        used = cgroupmake.read_usage(self.group)
+        near = used is not None and self.mark is not None and used >= self.mark
+        return cgroupmake.read_hard(self.group) if near else used
+
+    def tend(self) -> None:
+        """v1 with `--oom-group`: let all go the way that one went."""
+        if self.group.version == 1 and cgroupmake.read_counters(self.group).oom_kill:
+            cgroupmake.kill_all(self.group)
+
+    def release(self) -> None:
+        """Let the kernel do what it does at a limit: no more waiting, slowing only as asked."""
+        self.mark = None
+        with contextlib.suppress(KernelError):
+            if self.group.version == 1:
+                cgroupset.set_hold(self.group.directory, False)
+            else:
+                cgroupset.set_high(self.group.directory, self._limits.high)
+
     def peak(self, peaks: Peaks) -> int | None:
         """Return the most that was charged to the group; before Linux 5.19 on v2, as seen."""
         peak = cgroupmake.read_peak(self.group)
@@ -180,11 +246,12 @@ class CgroupLimiter:
         return sum(1 for k in kin if k and k.living)
 
     def finish(self, pid: int, session: bool) -> int:
-        """Give what is left a moment to end, then kill and count it."""
+        """Give what is left a moment to end, then kill it unless it is to be left; count it."""
         end = time.monotonic() + GRACE_S
         while (left := self._living()) and time.monotonic() < end:
             time.sleep(0.005)
-        cgroupmake.kill_all(self.group)
+        if not self._limits.leave:
+            cgroupmake.kill_all(self.group)
         return left
 
     def evidence(self, peaks: Peaks) -> Evidence:
@@ -192,9 +259,27 @@ class CgroupLimiter:
         return Evidence(*cgroupmake.read_counters(self.group))
 
     def close(self, patience_s: float = PATIENCE_S) -> None:
-        """Kill what is in the group, and remove it."""
-        if self._group is not None:
-            cgroupmake.kill_all(self._group, patience_s)
-            cgroupmake.remove(self._group, min(patience_s, 2.0))
-            with contextlib.suppress(OSError):
-                cgroupmake.remove_stale(os.path.dirname(self._group.directory), PREFIX)
+        """Kill what is in the group, and remove it; who is left keeps it, and the next start goes.
+
+        Raises a KernelError when the group cannot be removed.
+        """
+        if self._group is None or (self._limits.leave and self._living()):
+            return
+        cgroupmake.kill_all(self._group, patience_s)
+        cgroupmake.remove(self._group, min(patience_s, 2.0))
+        with contextlib.suppress(OSError):
+            cgroupmake.remove_stale(os.path.dirname(self._group.directory), PREFIX)
+
+
+def _in_force(g: cgroupset.Group) -> str:
+    """Say which limits the kernel has, by the names of its files."""
+    name = "limit_in_bytes" if g.version == 1 else "high" if g.soft else "max"
+    parts = [f"memory.{name} {size_long(g.limit)}"]
+    if g.soft:
+        parts.append("nobody is killed for it")
+    parts.append("swap not counted by this kernel" if g.swap is None else f"swap {size(g.swap)}")
+    if g.high is not None:
+        parts.append(f"memory.high {size_long(g.high)}")
+    if g.oom_group:
+        parts.append("oom.group")
+    return ", ".join(parts)

@@ -18,6 +18,7 @@ from memtui.services.limits import Chosen, Unavailable, choose
 from memtui.services.output import Output
 from memtui.services.samples import Samples
 from memtui.services.shell import launch_shell
+from memtui.services.warden import Warden
 from memtui.text import safe
 
 _PAUSE_S = 0.25  # between two points of the graph, where nothing depends on them
@@ -36,14 +37,17 @@ class Job:
         self._result: Result | None = None
         self._closed = False
         self._sent: int | None = None  # the last signal that was ours
+        self.notes: tuple[str, ...] = ()  # what was done to it for its limit, in sentences
         self.command = safe(command)
         self.started = time.time()  # seconds since the epoch
         self._begun = time.monotonic()
-        self.pid, fd, self.limit = launch_shell(self._limiter, command)
+        self.pid, fd, self.limit = launch_shell(chosen, command)
         self.method = self._limiter.method
         self.method_line = chosen.describe()
         self._samples = Samples(self._limiter, self.pid, limits.limit, session=True)
         self._due = 0.0  # when to look again, in monotonic seconds
+        self._warden = Warden(self._limiter, limits, self.pid, True, self._begun)
+        self._warden.tell = self._note
         self._output = Output(fd, self._look)
 
     @classmethod
@@ -65,7 +69,37 @@ class Job:
             self._samples.look()
             least = _PAUSE_S if self.method in KERNEL_GROUPS else 0.0
             self._due = time.monotonic() + max(self._samples.pause_s, least)
-        return max(0.0, self._due - time.monotonic())
+        pause = max(0.0, self._due - time.monotonic())
+        watch = self._guard()
+        return pause if watch is None else min(pause, watch)
+
+    def _guard(self) -> float | None:
+        """Do what the kernel does not do; return when to do so again.
+
+        Whoever holds the lock may be waiting for this very thread to end.
+        """
+        if not self._lock.acquire(blocking=False):
+            return _PAUSE_S
+        try:
+            if self._over or self._code is not None:
+                return None
+            self._warden.look()
+            return self._warden.pause_s
+        finally:
+            self._lock.release()
+
+    def _note(self, text: str) -> None:
+        self.notes = (*self.notes, text)
+
+    @property
+    def held(self) -> int | None:
+        """What it had when it was stopped at its limit, for a person to decide; else None."""
+        return self._warden.held
+
+    def go_on(self) -> None:
+        """Let it go on after that."""
+        with self._lock:
+            self._warden.go_on()
 
     def pids(self) -> set[int]:
         """Return all living processes of the job: to mark their rows."""
@@ -132,7 +166,9 @@ class Job:
         code = self._code or 0
         status, sig = (code, None) if code >= 0 else (None, -code)
         known = self._limiter.evidence(self._samples.peaks)
-        verdict = derive_verdict(Ending(self.method, self.limit, status, sig, *known))
+        verdict = derive_verdict(
+            Ending(self.method, self.limit, status, sig, *known, ended_for=self._warden.ended_for)
+        )
         if sig is not None and sig == self._sent and not verdict.oom:
             verdict = Verdict("signal", f"ended from here, by signal {sig}")
         peak = self._limiter.peak(self._samples.peaks)
@@ -158,7 +194,7 @@ class Job:
             if self._over:
                 raise Unavailable("the command has ended")
             self.limit = self._limiter.change(self.pid, True, limit)
-            self.method_line = f"limit {self._limiter.describe()}"
+            self.method_line = f"limit: {self._limiter.describe()}"
             return self.limit
 
     def _send(self, sig: int) -> None:

@@ -17,6 +17,7 @@ from typing import NamedTuple, NoReturn
 
 from memtui.kernel.proctree import read_sizes
 from memtui.services.limiter import Limiter
+from memtui.services.limits import Chosen
 from memtui.text import safe
 
 NOT_ENTERED, NOT_EXECUTABLE, NOT_FOUND = 125, 126, 127
@@ -124,12 +125,12 @@ def _await_exec(tell: int, name: str) -> None:
 
 
 def _handshake(
-    pid: int, limiter: Limiter, name: str, announce: Callable[[], None], ends: tuple[int, int]
+    pid: int, chosen: Chosen, name: str, announce: Callable[[], None], ends: tuple[int, int]
 ) -> int:
     """Let the command run once its limit was read back; return its size before it ran."""
     tell, go = ends
     _await_entry(tell)
-    limiter.confirm(pid)
+    chosen.admit(pid)
     announce()
     sizes = read_sizes(pid)
     os.write(go, b"g")
@@ -138,9 +139,9 @@ def _handshake(
 
 
 def launch(
-    limiter: Limiter, argv: list[str], mask: Iterable[int], announce: Callable[[], None]
+    chosen: Chosen, argv: list[str], mask: Iterable[int], announce: Callable[[], None]
 ) -> Started:
-    """Start `argv` under the prepared `limiter`, with the signal mask `mask`.
+    """Start `argv` under the limits of `chosen`, with the signal mask `mask`.
 
     `announce` is called when the limit was read back and before the command runs. Raises
     NotStarted, or Unavailable when it could not be read back; then no child is left.
@@ -153,12 +154,12 @@ def launch(
     if pid == 0:
         os.close(tell_r)
         os.close(go_w)  # else a child whose parent dies would wait for ever
-        _child(limiter, path, argv, mask, (tell_w, go_r))
+        _child(chosen.limiter, path, argv, mask, (tell_w, go_r))
     os.close(tell_w)
     os.close(go_r)
     floor = None
     try:
-        floor = _handshake(pid, limiter, argv[0], announce, (tell_r, go_w))
+        floor = _handshake(pid, chosen, argv[0], announce, (tell_r, go_w))
         return Started(pid, begun, floor)
     finally:
         os.close(tell_r)

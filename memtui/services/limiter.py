@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
-from memtui.kernel.cgroupmake import Group
+from memtui.kernel.cgroupset import Group
 from memtui.model.limits import Limits
 from memtui.services.peaks import Peaks
 
@@ -39,6 +39,8 @@ class Limiter(Protocol):
     method: str
     per_process: bool  # the limit, usage and peak are of one process: the largest
     peak_of: str  # what `peak` counts, in words
+    unmet: list[str]  # what is asked for and not had by this method, in words, after `prepare`
+    mark: int | None  # memtui itself acts when `weigh` reaches it; None: the kernel does it all
 
     @property
     def cgroup(self) -> Group | None:
@@ -56,6 +58,9 @@ class Limiter(Protocol):
     def shell_enter(self) -> tuple[str, str]:
         """Return the same as a shell command, and the argument that it calls "$1"."""
 
+    def adopt(self, pid: int) -> None:
+        """Bring `pid` under the limit where it cannot enter by itself. Raises Unavailable."""
+
     def environment(self) -> dict[str, str]:
         """Return what to add to the environment of a command in the background."""
 
@@ -69,7 +74,7 @@ class Limiter(Protocol):
         """
 
     def describe(self) -> str:
-        """Say what is in force, in words: `64.0 MiB by cgroup v1 NAME (memory and swap)`."""
+        """Say what is in force: `cgroup v2 /a/memtui-run-1-0: memory.max 64.0 MiB, swap 0`."""
 
     def members(self, pid: int, session: bool) -> set[int]:
         """Return the command's living processes; `session`: `pid` leads a session of its own."""
@@ -77,14 +82,23 @@ class Limiter(Protocol):
     def usage(self, pid: int, session: bool) -> int | None:
         """Return the memory that they have now, of what is limited."""
 
+    def weigh(self, pid: int, session: bool) -> int | None:
+        """Return what is held against `mark`: what the command cannot give back."""
+
+    def tend(self) -> None:
+        """Do what the kernel leaves undone, as `--oom-group` on v1; called now and then."""
+
     def peak(self, peaks: Peaks) -> int | None:
         """Return the most they had of it; `peaks` is what was seen from outside."""
 
+    def release(self) -> None:
+        """Let the limit itself do all from now on: who was stopped near it has been let go on."""
+
     def finish(self, pid: int, session: bool) -> int:
-        """Kill what the command left behind; return how many processes that were."""
+        """Kill what the command left behind, unless asked to leave it; return how many it is."""
 
     def evidence(self, peaks: Peaks) -> Evidence:
         """Return what can be known of the end, once all processes are gone."""
 
     def close(self, patience_s: float = PATIENCE_S) -> None:
-        """Remove what `prepare` made, killing what is in it. Raises KernelError."""
+        """Remove what `prepare` made, with who is in it unless it is left. Raises KernelError."""

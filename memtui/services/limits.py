@@ -7,6 +7,7 @@ from typing import NamedTuple
 from memtui.model.limits import AS, CGROUP, DATA, Limits, Room
 from memtui.services.cgrouplimit import CgroupLimiter
 from memtui.services.limiter import Evidence, Limiter, Unavailable
+from memtui.services.manners import apply_manners
 from memtui.services.rlimits import RlimitLimiter
 
 __all__ = [
@@ -25,16 +26,29 @@ class Chosen(NamedTuple):
     """A limiter that is prepared, and why it is not a better one."""
 
     limiter: Limiter
-    fallback: str  # "no cgroup: …", empty where it is the best or the one asked for
+    limits: Limits
+    fallback: str = ""  # "no cgroup: …", empty where it is the best or the one asked for
+
+    def admit(self, pid: int) -> int:
+        """Bring `pid`, which waits, under its limits before it runs; return the one read back.
+
+        Raises Unavailable when one of them cannot be had.
+        """
+        self.limiter.adopt(pid)
+        limit = self.limiter.confirm(pid)
+        apply_manners(pid, self.limits)
+        return limit
 
     def words(self) -> str:
-        """Say what is in force, and why it is nothing better."""
-        words = self.limiter.describe()
-        return f"{words}; {self.fallback}" if self.fallback else words
+        """Say what is in force, what is not, and why it is nothing better."""
+        words = [self.limiter.describe()]
+        if self.limiter.unmet:
+            words.append(f"not in force: {', '.join(self.limiter.unmet)}")
+        return "; ".join([*words, self.fallback] if self.fallback else words)
 
     def describe(self) -> str:
         """Say so in one line."""
-        return f"limit {self.words()}"
+        return f"limit: {self.words()}"
 
 
 def _prepared(limiter: Limiter, limits: Limits) -> Limiter:
@@ -52,13 +66,13 @@ def choose(method: str, limits: Limits) -> Chosen:
     method, cannot be had. The caller must close() the limiter.
     """
     if method in (DATA, AS):
-        return Chosen(_prepared(RlimitLimiter(method), limits), "")
+        return Chosen(_prepared(RlimitLimiter(method), limits), limits)
     try:
-        return Chosen(_prepared(CgroupLimiter(), limits), "")
+        return Chosen(_prepared(CgroupLimiter(), limits), limits)
     except Unavailable as e:
         if method == CGROUP:
             raise
-        return Chosen(_prepared(RlimitLimiter(DATA), limits), f"no cgroup: {e}")
+        return Chosen(_prepared(RlimitLimiter(DATA), limits), limits, f"no cgroup: {e}")
 
 
 def read_room() -> Room:

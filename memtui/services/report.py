@@ -105,5 +105,6 @@ def render_notes(r: Result) -> list[str]:
         notes.append(r.verdict.text + ("" if r.verdict.has_peak else _peak_note(r)))
     if r.left:
         what = "process that was" if r.left == 1 else "processes that were"
-        notes.append(f"killed {r.left} {what} still running when the command ended")
+        did = "left" if r.leave else "killed"
+        notes.append(f"{did} {r.left} {what} still running when the command ended")
     return notes

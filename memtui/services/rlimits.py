@@ -9,7 +9,7 @@ import resource
 import time
 
 from memtui.kernel import procfs, proctree
-from memtui.model.limits import AS, COUNTED, DATA, Limits
+from memtui.model.limits import AS, COUNTED, DATA, KILL, Limits
 from memtui.services.limiter import PATIENCE_S, Evidence, Unavailable
 from memtui.services.peaks import Peaks
 from memtui.units import size_long
@@ -26,6 +26,17 @@ _RLIMITS = {
 }
 
 
+def unmet_by_rlimits(limits: Limits) -> list[str]:
+    """Say what an rlimit has not."""
+    asked = {
+        "--high": limits.high is not None,
+        "--swap": limits.swap > 0,
+        "--oom-group": limits.oom_group,
+        f"--on-limit {limits.on_limit}": limits.on_limit != KILL,
+    }
+    return [name for name, is_asked in asked.items() if is_asked]
+
+
 class RlimitLimiter:
     """RLIMIT_DATA or RLIMIT_AS: for each process by itself, which is told ENOMEM, not killed."""
 
@@ -38,6 +49,9 @@ class RlimitLimiter:
         self._counts = COUNTED[method]
         self.peak_of = f"largest process, {self._counts}, sampled: a lower bound"
         self._most = 0
+        self._leave = False
+        self.unmet: list[str] = []
+        self.mark: int | None = None
         self._limit = 0
         self._id = f"{os.getpid()}-{next(_serial)}-{time.time_ns()}"
 
@@ -56,14 +70,22 @@ class RlimitLimiter:
             reason = f"{self._name} is already limited to {size_long(hard)} here"
             raise Unavailable(reason, "ask for less")
         self._limit = limits.limit & ~1023  # what a shell can set, too
+        self._leave = limits.leave
+        self.unmet += unmet_by_rlimits(limits)
 
     def enter(self) -> None:
-        """Set soft and hard limit on the calling process; its children inherit them."""
-        resource.setrlimit(self._which, (self._limit, self._limit))
+        """Set the soft limit on the calling process; its children inherit it.
+
+        The hard one stays as it is, so that the limit of a running command can be raised.
+        """
+        resource.setrlimit(self._which, (self._limit, resource.getrlimit(self._which)[1]))
 
     def shell_enter(self) -> tuple[str, str]:
         """Return the ulimit command (in KiB)."""
-        return f'ulimit {self._flag} "$1"', str(self._limit >> 10)
+        return f'ulimit -S {self._flag} "$1"', str(self._limit >> 10)
+
+    def adopt(self, pid: int) -> None:
+        """Do nothing: it entered by itself."""
 
     def environment(self) -> dict[str, str]:
         """Return a mark: daemons leave the family and the session, but keep it."""
@@ -112,8 +134,7 @@ class RlimitLimiter:
 
     def describe(self) -> str:
         """Name the limit, and that it is one for each process."""
-        size = size_long(self._limit)
-        return f"{size} of {self._counts} per process by {self._name} (read back)"
+        return f"{self._name} {size_long(self._limit)}: {self._counts} of each process by itself"
 
     def members(self, pid: int, session: bool) -> set[int]:
         """Return `pid`, its descendants, and its session; who left both is missed."""
@@ -126,6 +147,16 @@ class RlimitLimiter:
         self._most = max(self._most, now or 0)
         return now
 
+    def weigh(self, pid: int, session: bool) -> int | None:
+        """Return nothing: the kernel refuses what is too much."""
+        return None
+
+    def tend(self) -> None:
+        """Do nothing."""
+
+    def release(self) -> None:
+        """Do nothing."""
+
     def peak(self, peaks: Peaks) -> int | None:
         """Return the most that one process was seen to have of what is limited."""
         self._most = max(self._most, peaks.data if self.method == DATA else peaks.virt)
@@ -135,6 +166,8 @@ class RlimitLimiter:
         """Kill what is left in the session; without one, orphans cannot be told from others."""
         if not session:
             return 0
+        if self._leave:
+            return len(self._remains(pid))
         left: set[int] = set()
         for _ in range(40):  # they may bear others while they die
             doomed = self._remains(pid)

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from memtui.services.launch import NOT_ENTERED, NotStarted
 from memtui.services.limiter import Limiter
+from memtui.services.limits import Chosen
 
 _SCRIPT = (
     "{{ {enter}; }} 2>/dev/null || exit 125; echo + >&{tell}; "
@@ -92,17 +93,17 @@ class Spawned(NamedTuple):
     limit: int  # bytes, as read back from the kernel
 
 
-def _handshake(limiter: Limiter, pid: int, tell: int, go: int) -> int:
+def _handshake(chosen: Chosen, pid: int, tell: int, go: int) -> int:
     """Let the command run once the limit on it was read back; return that limit."""
     if os.read(tell, 8) != b"+\n":
         raise NotStarted(NOT_ENTERED, "the command could not be put under its limit")
-    limit = limiter.confirm(pid)
+    limit = chosen.admit(pid)
     os.write(go, b"g\n")
     return limit
 
 
-def launch_shell(limiter: Limiter, command: str) -> Spawned:
-    """Start `/bin/sh -c command` under the prepared `limiter`.
+def launch_shell(chosen: Chosen, command: str) -> Spawned:
+    """Start `/bin/sh -c command` under the limits of `chosen`.
 
     The caller must reap the process and close the pipe. Raises NotStarted, or
     Unavailable when the limit could not be read back; then no child is left.
@@ -110,14 +111,14 @@ def launch_shell(limiter: Limiter, command: str) -> Spawned:
     with _pipes(3) as fds:
         out_r, out_w, tell_r, tell_w, wait_r, wait_w = fds
         try:
-            pid = _spawn(limiter, command, (out_w, tell_w, wait_r))
+            pid = _spawn(chosen.limiter, command, (out_w, tell_w, wait_r))
         except (OSError, ValueError) as e:  # ValueError: a NUL in the command
             raise NotStarted(NOT_ENTERED, f"/bin/sh could not be started: {e}") from e
         for fd in (out_w, tell_w, wait_r):
             fds.remove(fd)
             os.close(fd)
         try:
-            limit = _handshake(limiter, pid, tell_r, wait_w)
+            limit = _handshake(chosen, pid, tell_r, wait_w)
         except BaseException:
             fds.remove(wait_w)
             os.close(wait_w)  # the shell reads the end of it, and exits

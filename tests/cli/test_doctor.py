@@ -113,7 +113,7 @@ def test_the_run_method_is_the_one_that_run_takes(prefix: list[str]) -> None:
     run = [*prefix, sys.executable, "-m", "memtui", "run", "--limit", "64M", "--", "true"]
     said = subprocess.run(run, capture_output=True, timeout=30, check=True).stderr.decode()
     method = found["run_auto"]["facts"]["method"]
-    assert ("by cgroup v" in said) == (method == "cgroup")
+    assert ("limit: cgroup v" in said) == (method == "cgroup")
     assert ("RLIMIT_DATA" in said) == (method == "data")
     assert (found["run_cgroup"]["state"] == "ok") == (method == "cgroup")
     if method == "data":

@@ -42,8 +42,10 @@ def test_true_exits_0_and_leaves_no_cgroup(memory_group: Group) -> None:
     out, err = process.communicate(timeout=30)
     assert (process.returncode, out) == (0, b"")
     name = f"memtui-run-{process.pid}-0"
-    limit = f"memtui: limit 1.00 GiB by cgroup v{memory_group.version} {name} (memory"
-    assert err.decode().startswith(limit)
+    said = err.decode()
+    assert said.startswith(f"memtui: limit: cgroup v{memory_group.version} /")
+    assert f"/{name}: memory." in said
+    assert " 1.00 GiB, swap 0" in said
     assert err.count(b"\n") == 1
     assert groups_of(process.pid) == []
 
@@ -62,7 +64,7 @@ def test_hog_under_an_rlimit_gets_memory_error_and_it_is_said(method: str, name:
     err = text(done.stderr)
     assert done.returncode == 1
     assert "MemoryError" in err
-    assert f"per process by {name} (read back)" in err.splitlines()[0]
+    assert f"limit: {name} 64.0 MiB: " in err.splitlines()[0]
     assert "probably failed for memory: it was near its limit of 64.0 MiB" in err
 
 
@@ -189,7 +191,7 @@ def test_options_after_the_command_are_its_own(dashes: list[str]) -> None:
 def test_percent_is_of_the_quota() -> None:
     done = run_cli("--limit", "50%", "--method", "data", "true")
     assert done.returncode == 0
-    assert b"memtui: limit " in done.stderr
+    assert b"memtui: limit: " in done.stderr
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -270,7 +272,7 @@ def test_unprivileged_user_falls_back_and_is_told_why() -> None:
     done = run_cli(*RUN, "-v", "--", "true", prefix=as_nobody())
     assert done.returncode == 0, text(done.stderr)
     line = text(done.stderr).splitlines()[0]
-    assert "by RLIMIT_DATA (read back); no cgroup: " in line
+    assert "of each process by itself; no cgroup: " in line
     done = run_cli(*RUN, "--method", "cgroup", "--", "echo", "ran", prefix=as_nobody())
     assert (done.returncode, done.stdout) == (125, b"")
     assert text(done.stderr).startswith("memtui: the command was not run: ")
@@ -337,7 +339,7 @@ def test_ctrl_z_stops_the_job_and_fg_continues_it() -> None:
     try:
         line = " ".join([*MEMTUI, "run", *RUN, "--method", "data", "--", "cat"])
         os.write(fd, f"PS1='$ '; {line}\n".encode())
-        read_until(fd, b"(read back)")
+        read_until(fd, b"by itself")
         os.write(fd, b"hello\n")
         read_until(fd, b"hello\r\nhello")
         os.write(fd, b"\x1a")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from memtui.kernel import cgroupmake
+from memtui.kernel.cgroupset import Wanted
 from memtui.kernel.errors import KernelError
 from memtui.kernel.roots import Roots
 from memtui.model.limits import MIN_LIMIT, Limits, parse_amount, parse_limit
@@ -111,8 +112,8 @@ def test_cgroup_limit_is_what_the_kernel_says(based: Group) -> None:
         assert made.parent == based.dir
         assert (made / based.limit_file.name).read_text() == f"{64 * MIB}\n"
         assert limiter.group.limit == 64 * MIB, "whole pages, as read back"
-        counted = "memory and swap" if based.version == 1 else "memory, no swap"
-        words = f"64.0 MiB by cgroup v{based.version} {made.name} ({counted})"
+        name = "memory.max" if based.version == 2 else "memory.limit_in_bytes"
+        words = f"cgroup v{based.version} {based.cgroup}/{made.name}: {name} 64.0 MiB, swap 0"
         assert limiter.describe().partition("; outside")[0] == words
     finally:
         limiter.close()
@@ -123,7 +124,7 @@ def test_cgroup_limit_is_what_the_kernel_says(based: Group) -> None:
 def test_a_limit_that_cannot_be_set_leaves_no_group(based: Group) -> None:
     before = set(based.dir.iterdir())
     with pytest.raises(KernelError, match=based.limit_file.name):
-        cgroupmake.make_group(based.version, str(based.dir), "memtui-run-test", 1 << 70)
+        cgroupmake.make_group(based.version, str(based.dir), "memtui-run-test", Wanted(1 << 70))
     assert set(based.dir.iterdir()) == before
 
 
@@ -201,7 +202,7 @@ def test_rlimit_is_read_back_from_the_process(method: str, which: str) -> None:
     enter, argument = limiter.shell_enter()
     line = ["sh", "-c", f"{enter}; read x", "sh", argument]
     with subprocess.Popen(line, stdin=subprocess.PIPE) as process:
-        while resource.prlimit(process.pid, getattr(resource, which))[1] != 512 * MIB:
+        while resource.prlimit(process.pid, getattr(resource, which))[0] != 512 * MIB:
             assert process.poll() is None
         assert limiter.confirm(process.pid) == 512 * MIB
         assert process.stdin
