@@ -60,7 +60,7 @@ def test_hog_in_a_cgroup_is_killed_and_told(memory_group: Group) -> None:
 
 @pytest.mark.parametrize(("method", "name"), [("data", "RLIMIT_DATA"), ("as", "RLIMIT_AS")])
 def test_hog_under_an_rlimit_gets_memory_error_and_it_is_said(method: str, name: str) -> None:
-    done = run_cli(*RUN, "--method", method, "--", *hog())
+    done = run_cli(*RUN, "--method", method, "--", *hog(0.03))
     err = text(done.stderr)
     assert done.returncode == 1
     assert "MemoryError" in err

@@ -54,7 +54,7 @@ def test_a_login_session_falls_back_and_is_told_why() -> None:
 @pytest.mark.unprivileged
 @pytest.mark.parametrize("method", ["data", "as"])
 def test_an_ordinary_user_may_always_have_an_rlimit(method: str) -> None:
-    done = run_cli(*RUN, "--method", method, "--", *hog())
+    done = run_cli(*RUN, "--method", method, "--", *hog(0.03))
     assert done.returncode == 1
     assert "MemoryError" in done.stderr.decode()
 

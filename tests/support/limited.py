@@ -17,9 +17,12 @@ MEMTUI = [sys.executable, "-m", "memtui"]
 NOBODY = 65534
 
 
-def hog() -> list[str]:
-    """A command that wants 200 MiB, and says `done` where it has them."""
-    return line("hog", mib=200, tell=0)
+def hog(pause: float = 0.0) -> list[str]:
+    """A command that wants 200 MiB, and says `done` where it has them.
+
+    With a pause (seconds) for each MiB, who looks now and then sees it near its limit.
+    """
+    return line("hog", mib=200, tell=0, pause=pause)
 
 
 def environment(base: Group | None = None) -> dict[str, str]:
