@@ -43,6 +43,11 @@ class Points:
         """What was used of what is limited, at each moment."""
         return self.columns[1]
 
+    @property
+    def anon(self) -> array[float]:
+        """What of it could not be dropped, at each moment."""
+        return self.columns[2]
+
     def add(self, point: Point) -> None:
         """Take in the newest point."""
         if point.seconds < self._open_until:

@@ -38,6 +38,7 @@ KEYS = (
     ("F6", "Sort", "sort_menu"),
     ("F9", "Kill", "kill"),
     ("r", "Run", "run"),
+    ("J", "Jobs", "jobs"),
     ("g", "Charts", "charts"),
     ("o", "OOM", "oom"),
     ("i", "Limits", "limits"),

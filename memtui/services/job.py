@@ -9,6 +9,7 @@ import threading
 import time
 
 from memtui.kernel.errors import KernelError
+from memtui.kernel.procfs import read_kin
 from memtui.model.limits import KERNEL_GROUPS, Limits
 from memtui.model.memseries import Points
 from memtui.model.runlimit import Ending, Result, Verdict, derive_verdict
@@ -177,6 +178,27 @@ class Job:
         with contextlib.suppress(KernelError):  # close() tries again, and tells
             self._limiter.close()
 
+    @property
+    def seconds(self) -> float:
+        """How long it has run, or ran: wall clock."""
+        return self._result.seconds if self._result else time.monotonic() - self._begun
+
+    @property
+    def written(self) -> tuple[int, int]:
+        """How many bytes and how many whole lines it wrote so far."""
+        return self._output.written
+
+    def paused(self) -> bool:
+        """Whether every process of it is stopped, by whomever."""
+        kin = [k for k in map(read_kin, self.pids()) if k and k.living]
+        return bool(kin) and all(k.state == b"T" for k in kin)
+
+    def pause(self, on: bool) -> None:
+        """Stop all of its processes, or let them go on."""
+        with self._lock:
+            for _ in range(3 if on else 1):  # one that was born meanwhile
+                self._send(signal.SIGSTOP if on else signal.SIGCONT)
+
     def kill(self, sig: int = signal.SIGTERM) -> None:
         """Send `sig` to all of the job's processes; SIGCONT follows, so that a stopped one acts."""
         with self._lock:
@@ -184,6 +206,18 @@ class Job:
             self._send(sig)
             if sig in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
                 self._send(signal.SIGCONT)
+
+    def warning(self, limit: int) -> str:
+        """Say what a limit below what it uses now would do; "" where there is room for it."""
+        usage = self.usage()
+        if usage is None or limit >= usage:
+            return ""
+        if self.per_process:
+            return "what it has stays, but its next allocation fails"
+        group = self._limiter.cgroup
+        if group is not None and group.version == 1:
+            return "the kernel refuses it, if it cannot take back so much"
+        return "what cannot be given back at once is got by killing"
 
     def set_limit(self, limit: int) -> int:
         """Give it another limit while it runs; return the one in force, read back.

@@ -3,96 +3,191 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
+import math
+import os
+import signal
 import threading
-from typing import NamedTuple
+import time
 
 from memtui.kernel.errors import KernelError
+from memtui.model.job import ENDED, PAUSED, RUNS, STOPPING, JobView, Request
 from memtui.model.limits import Limits
 from memtui.model.runlimit import Result
-from memtui.render.spans import Line
+from memtui.render.spans import Line, plain
+from memtui.render.transcript import KEPT_LINES
 from memtui.services.job import Job
 from memtui.services.launch import NOT_ENTERED, NotStarted
+from memtui.services.store import StateDir
 
 _TAIL = 40  # lines of output kept in a view
+_GRACE_S = 5.0  # from SIGTERM to SIGKILL, when a command is ended to be started anew
 
 
-class JobView(NamedTuple):
-    """One command as it stood at the last tick. Sizes are bytes."""
+class _Held:
+    """A job, and what is known of it beside."""
 
-    id: int
-    command: str
-    limit: int
-    method: str  # what is in force, in words
-    usage: int | None
-    peak: int | None
-    pids: frozenset[int]
-    output: tuple[Line, ...]  # last lines, safe to display
-    result: Result | None  # None while it runs
-    per_process: bool = False  # limit, usage and peak are of the largest process
+    def __init__(self, job: Job, request: Request) -> None:
+        self.job = job
+        self.request = request
+        self.limits = [(0.0, job.limit)]
+        self.term: float | None = None  # when SIGTERM was sent, in monotonic seconds
 
+    def state(self, result: Result | None) -> str:
+        if result is not None:
+            return ENDED
+        if self.job.paused():
+            return PAUSED
+        return RUNS if self.term is None else STOPPING
 
-class Jobs:
-    """Starts commands, and keeps a view of each that anybody may read without waiting."""
-
-    def __init__(self) -> None:
-        self._jobs: list[Job] = []
-        self._lock = threading.Lock()  # of the lists; nothing is waited for while it is held
-        self._polling = threading.Lock()
-        self._closed = False
-        self.views: tuple[JobView, ...] = ()
-
-    def start(self, command: str, limit: int) -> JobView:
-        """Run a shell command under `limit` bytes. Raises Unavailable or NotStarted.
-
-        Does not wait for a `poll` that another thread is in.
-        """
-        job = Job.start(command, Limits(limit))
-        view = self._view(0, job)
-        if not self._add(job, view):
-            job.close()
-            raise NotStarted(NOT_ENTERED, "memtui is about to quit")
-        return self.views[-1]
-
-    def _add(self, job: Job, view: JobView) -> bool:
-        with self._lock:
-            if not self._closed:
-                self.views = (*self.views, view._replace(id=len(self._jobs)))
-                self._jobs.append(job)
-            return not self._closed
-
-    def poll(self) -> None:
-        """Bring the views up to date; may take a moment when a command has just ended."""
-        with self._polling:
-            with self._lock:
-                before, jobs = self.views, tuple(self._jobs)
-            now = tuple(
-                old if old.result is not None else self._view(old.id, job)
-                for old, job in zip(before, jobs, strict=True)
-            )
-            with self._lock:  # some may have been started meanwhile
-                self.views = (*now, *self.views[len(now) :])
-
-    def close(self) -> None:
-        """End every command and remove its cgroup."""
-        with self._lock:
-            self._closed = True
-            jobs = tuple(self._jobs)
-        for job in jobs:
-            with contextlib.suppress(KernelError):  # a group that will not go
-                job.close()
-
-    @staticmethod
-    def _view(number: int, job: Job) -> JobView:
-        result = job.poll()
+    def view(self, number: int) -> JobView:
+        job, result = self.job, self.job.poll()
+        points = job.series()
+        anon = points.anon[-1] if len(points.anon) and not job.per_process else math.nan
         return JobView(
             number,
+            self.request,
             job.command,
             job.limit,
             job.method_line,
             job.usage(),
             job.peak(),
             frozenset(job.pids()),
-            tuple(job.output_tail(_TAIL)),
             result,
             job.per_process,
+            self.state(result),
+            job.seconds,
+            job.output_tail(_TAIL),
+            job.written,
+            tuple(self.limits),
+            None if self.term is None or result else time.monotonic() - self.term,
+            None if math.isnan(anon) else int(anon),
+            (points.times, points.memory),
         )
+
+
+class Jobs:
+    """Starts commands, and keeps a view of each that anybody may read without waiting."""
+
+    def __init__(self) -> None:
+        self._held: dict[int, _Held] = {}
+        self._numbers = itertools.count(1)
+        self._lock = threading.Lock()  # of the lists; nothing is waited for while it is held
+        self._polling = threading.Lock()
+        self._closed = False
+        self.views: tuple[JobView, ...] = ()
+
+    def start(self, request: Request) -> JobView:
+        """Run a shell command under its limit. Raises Unavailable or NotStarted.
+
+        Does not wait for a `poll` that another thread is in.
+        """
+        job = Job.start(request.command, Limits(request.limit), request.method)
+        held = _Held(job, request)
+        number = next(self._numbers)
+        view = held.view(number)
+        with self._lock:
+            if not self._closed:
+                self._held[number] = held
+                self.views = (*self.views, view)
+                return view
+        job.close()
+        raise NotStarted(NOT_ENTERED, "memtui is about to quit")
+
+    def poll(self) -> None:
+        """Bring the views up to date; may take a moment when a command has just ended."""
+        with self._polling:
+            with self._lock:
+                before, held = self.views, dict(self._held)
+            now = {
+                old.id: held[old.id].view(old.id)
+                for old in before
+                if old.result is None and old.id in held
+            }
+            with self._lock:  # some may have been started or removed meanwhile
+                self.views = tuple(now.get(v.id, v) for v in self.views)
+
+    def _of(self, number: int) -> _Held | None:
+        with self._lock:
+            return self._held.get(number)
+
+    # -- what is asked of one of them; nothing happens to one that is gone
+
+    def output(self, number: int, most: int) -> list[Line]:
+        """Return the last lines that it wrote."""
+        held = self._of(number)
+        return held.job.output_tail(most) if held else []
+
+    def signal(self, number: int, sig: int) -> None:
+        """Send a signal to all of its processes."""
+        if held := self._of(number):
+            if sig in (signal.SIGTERM, signal.SIGKILL):
+                held.term = held.term or time.monotonic()
+            held.job.kill(sig)
+
+    def pause(self, number: int, on: bool) -> None:
+        """Stop it, or let it go on."""
+        if held := self._of(number):
+            held.job.pause(on)
+
+    def set_limit(self, number: int, limit: int) -> int | None:
+        """Give it another limit; return the one that is in force, None where it is gone.
+
+        Raises Unavailable or a KernelError, and then the old one holds.
+        """
+        held = self._of(number)
+        if held is None:
+            return None
+        got = held.job.set_limit(limit)
+        held.limits.append((held.job.seconds, got))
+        return got
+
+    def warning(self, number: int, limit: int) -> str:
+        """Say what a limit below what it uses now would do; "" where there is room for it."""
+        held = self._of(number)
+        return held.job.warning(limit) if held else ""
+
+    def keep(self, number: int) -> str:
+        """Write the last lines of its output to a file, and return its path. Raises OSError."""
+        lines = self.output(number, KEPT_LINES)
+        text = "".join(plain(line).rstrip() + "\n" for line in lines)
+        name = f"output-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{number}.txt"
+        directory = StateDir()
+        with directory.locked():
+            directory.replace(name, text.encode("utf-8", "replace"))
+        return f"{directory.path}/{name}"
+
+    def end(self, number: int) -> None:
+        """End it: SIGTERM, and SIGKILL to what is left after five seconds. Waits for that."""
+        held = self._of(number)
+        if held is None:
+            return
+        self.signal(number, signal.SIGTERM)
+        until = time.monotonic() + _GRACE_S
+        while held.job.poll() is None:
+            if time.monotonic() > until:
+                with contextlib.suppress(KernelError):
+                    held.job.close()
+                return
+            time.sleep(0.02)
+
+    def remove(self, number: int) -> bool:
+        """Forget one that has ended, with its output; whether it could be."""
+        with self._lock:
+            view = next((v for v in self.views if v.id == number), None)
+            if view is None or view.result is None:
+                return False
+            held = self._held.pop(number)
+            self.views = tuple(v for v in self.views if v.id != number)
+        with contextlib.suppress(KernelError):
+            held.job.close()
+        return True
+
+    def close(self) -> None:
+        """End every command and remove its cgroup."""
+        with self._lock:
+            self._closed = True
+            every = list(self._held.values())
+        for held in every:
+            with contextlib.suppress(KernelError):  # a group that will not go
+                held.job.close()

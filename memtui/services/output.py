@@ -26,6 +26,8 @@ class Output:
         self._data = bytearray()
         self._fresh = 0  # bytes read that the transcript has not got
         self._transcript = Transcript()
+        self.written = 0, 0
+        """How many bytes and how many whole lines were read so far."""
         self._lock = threading.Lock()
         self._wake_r, self._wake_w = os.pipe()
         self._thread = threading.Thread(target=self._read, name="memtui-output", daemon=True)
@@ -46,6 +48,7 @@ class Output:
         with self._lock:
             self._data += chunk
             self._fresh += len(chunk)
+            self.written = self.written[0] + len(chunk), self.written[1] + chunk.count(b"\n")
             if len(self._data) > 2 * KEPT:
                 del self._data[:-KEPT]
         return bool(chunk)

@@ -1,4 +1,4 @@
-"""What the main screen does to processes: signals and their outcome, commands under a limit."""
+"""What the main screen does to processes: signals and their outcome, oom_score_adj."""
 
 from __future__ import annotations
 
@@ -8,19 +8,11 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 from memtui.model.snapshot import Proc
-from memtui.render.jobs import job_panel, state_lines
-from memtui.render.spans import Line
-from memtui.services.jobs import Jobs
 from memtui.services.killtree import Sent, now_ticks, send_all, send_tree
-from memtui.services.launch import NotStarted
-from memtui.services.limits import Unavailable
 from memtui.services.signals import name_of
 from memtui.services.target import Target, named
-from memtui.text import elide, safe
 from memtui.tui.following import Following
 from memtui.tui.screens.kill import KillDialog, Signal
-from memtui.tui.screens.run import RunDialog, RunRequest
-from memtui.units import size
 
 if TYPE_CHECKING:
     from memtui.services.adjust import Adjuster
@@ -32,14 +24,11 @@ _PATIENCE_S = 10.0  # for who still gives signals out when memtui ends
 class Acting:
     """The main screen's hands. Nothing here reads the kernel: services do."""
 
-    def __init__(self, screen: MainScreen, jobs: Jobs) -> None:
+    def __init__(self, screen: MainScreen) -> None:
         self._screen = screen
         self._following = Following(screen, self._kill_left)
         self._sending: Thread | None = None
         self._adjuster: Adjuster | None = None
-        self._jobs = jobs
-        self._told: set[int] = set()  # commands whose end was told
-        self._show_job = True
 
     # -- signals
 
@@ -119,70 +108,8 @@ class Acting:
         """Tell what became of signals that were sent; called after each snapshot."""
         self._following.check()
 
-    # -- commands under a limit
-
-    def run(self) -> None:
-        """Ask for a command and a limit, and run it in the background."""
-        if self._screen.memtui.actions.readonly:
-            self._screen.say("memtui runs read-only: no command is started", "warn")
-            return
-        self._screen.app.push_screen(RunDialog(self._screen.state.limit), self._start)
-
-    def _start(self, request: RunRequest | None) -> None:
-        if request is None:
-            return
-        forbidden = self._screen.memtui.actions.forbidden("no command is started")
-        if forbidden is not None:
-            self._screen.say(forbidden.text, "warn")
-            return
-        try:
-            view = self._jobs.start(request.command, request.limit)
-        except (Unavailable, NotStarted, OSError) as e:  # a KernelError is an OSError
-            self._screen.say(safe(f"not started: {e}"), "crit")
-            return
-        self._show_job = True
-        self._screen.say(view.method)
-        self._screen.memtui.sampler.refresh()
-
-    @property
-    def running(self) -> int:
-        """How many commands still run."""
-        return sum(view.result is None for view in self._jobs.views)
-
-    def job_pids(self) -> frozenset[int]:
-        """Return the PIDs of everything that runs under a limit of ours; tell who has ended."""
-        pids: frozenset[int] = frozenset()
-        for view in self._jobs.views:
-            pids |= view.pids
-            if view.result is not None and view.id not in self._told:
-                self._told.add(view.id)
-                role = "warn" if view.result.notable else "accent"
-                peak = f", peak {size(view.peak)}" if view.peak is not None else ""
-                text = f"{elide(view.command, 24)}: {view.result.verdict.text}{peak}"
-                self._screen.say(text, role)
-        return pids
-
-    def job_panel(self, width: int, height: int) -> list[Line] | None:
-        """Return the panel of the newest command, or None where the graph is to be shown."""
-        if not self._jobs.views or not self._show_job:
-            return None
-        view = self._jobs.views[-1]
-        state = state_lines(
-            view.usage, view.limit, view.peak, view.result, width - 3, view.per_process
-        )
-        return job_panel(view.command, state, view.output, width, height)
-
-    def toggle_panel(self) -> None:
-        """Change between the command's output and the graph."""
-        if not self._jobs.views:
-            self._screen.say("no command was started here: r starts one")
-            return
-        self._show_job = not self._show_job
-        self._screen.show_state()
-
     def close(self) -> None:
-        """End every command that runs, and remove its cgroup."""
-        self._jobs.close()
+        """Give out the signals that are on their way, and let go of their targets."""
         if self._sending is not None:
             self._sending.join(_PATIENCE_S)  # or who was halted would stay so
         self._following.close()

@@ -183,7 +183,7 @@ class MemtuiApp(App[int]):
 
     async def action_quit(self) -> None:
         """End memtui; where a command still runs that would end with it, ask first."""
-        running = self._main.acting.running
+        running = len(self._main.running.running)
         if not running or self._asked:
             self.keep_shown()
             self._leave(0)

@@ -16,6 +16,7 @@ import pytest
 
 from memtui.kernel import cgroupmake
 from memtui.kernel.errors import KernelError
+from memtui.model.job import Request
 from memtui.model.limits import Limits
 from memtui.model.runlimit import Result
 from memtui.render.spans import plain
@@ -215,7 +216,8 @@ def test_close_does_not_wait_for_what_does_not_die(
 
 def test_start_does_not_wait_for_a_poll(monkeypatch: pytest.MonkeyPatch) -> None:
     jobs, polled, go_on = Jobs(), threading.Event(), threading.Event()
-    slow = jobs.start("exec sleep 30", 256 * MIB).id
+    sleeping = Request("exec sleep 30", 256 * MIB)
+    slow = jobs.start(sleeping).id
     poll = Job.poll
 
     def wait_and_poll(job: Job) -> Result | None:
@@ -229,7 +231,7 @@ def test_start_does_not_wait_for_a_poll(monkeypatch: pytest.MonkeyPatch) -> None
     poller.start()
     try:
         assert polled.wait(20)
-        added = threading.Thread(target=jobs.start, args=("exec sleep 30", 256 * MIB))
+        added = threading.Thread(target=jobs.start, args=(sleeping,))
         added.start()
         added.join(10)
         assert not added.is_alive()
@@ -239,7 +241,7 @@ def test_start_does_not_wait_for_a_poll(monkeypatch: pytest.MonkeyPatch) -> None
         jobs.close()
     assert [view.id for view in jobs.views] == [slow, slow + 1]
     with pytest.raises(NotStarted, match="quit"):
-        jobs.start("exec sleep 30", 256 * MIB)
+        jobs.start(sleeping)
 
 
 def test_daemons_that_leave_the_session_are_ended(start: Start, tmp_path: Path) -> None:

@@ -59,6 +59,7 @@ TOP = {
     "g": "charts", "j": "job", "Z": "pause", "1": "find.pid", "2": "find.pid", "3": "find.pid",
     "4": "find.pid", "5": "find.pid", "minus": "tree.close", "w": "show.command", "i": "limits",
     "ctrl+e": "move.end",
+    "J": "jobs",  # top: justification, which follows the screen here
 }  # fmt: skip
 """top's keys, where htop's meaning does not go first."""
 
@@ -66,7 +67,7 @@ NOT_HERE = {
     "f7", "right_square_bracket", "f8", "left_square_bracket",  # nice
     "right_curly_bracket", "left_curly_bracket", "f19", "f20",  # autogroup
     "a", "Y", "b", "e", "l", "s", "x", "number_sign",
-    "A", "G", "underscore", "y", "z", "J", "X", "n", "W", "exclamation_mark",
+    "A", "G", "underscore", "y", "z", "X", "n", "W", "exclamation_mark",
     "ctrl+g", "ctrl+k", "ctrl+u", "ctrl+r",
 }  # fmt: skip
 """Keys of either that do nothing here and say so, unless they have got a meaning since."""

@@ -33,9 +33,10 @@ from memtui.render.tabs import scopes_line
 from memtui.services.jobs import Jobs
 from memtui.text import elide
 from memtui.tui.acting import Acting
-from memtui.tui.bordering import Bordering
 from memtui.tui.detailing import Detailing
+from memtui.tui.jobbed import Jobbed
 from memtui.tui.keys import MAIN
+from memtui.tui.running import Running
 from memtui.tui.state import State
 from memtui.tui.widgets.bars import EventsPanel, GraphPanel, KeyBar, ScopeLine
 from memtui.tui.widgets.lines import Lines
@@ -44,7 +45,7 @@ from memtui.tui.widgets.table import ProcessTable
 _SAID_S = 8.0  # seconds that a message stands in place of the key bar
 
 
-class MainScreen(Bordering):
+class MainScreen(Jobbed):
     """Everything at one look. Draws the state; computes nothing itself."""
 
     BINDINGS: ClassVar[list[BindingType]] = MAIN
@@ -58,7 +59,8 @@ class MainScreen(Bordering):
         narrowing: Narrowing = Narrowing(),  # noqa: B008 - immutable
     ) -> None:
         super().__init__(state, order, shown, narrowing)
-        self.acting = Acting(self, jobs)
+        self.acting = Acting(self)
+        self.running = Running(self, jobs)
         self.detailing = Detailing(self)
         self._title = Lines(self._title_lines, id="title")
         self._quota = Lines(self._quota_lines, id="quota")
@@ -120,7 +122,7 @@ class MainScreen(Bordering):
         """Draw the state; parts that say what they said before cost nothing."""
         if self.app.screen is self and self.is_mounted:
             with self.app.batch_update():
-                self.table.jobs = self.acting.job_pids()
+                self.table.jobs = self.running.look()
                 self.show_rows()
                 self._quota.draw()
                 if not self.paused:
@@ -152,7 +154,7 @@ class MainScreen(Bordering):
         return events_panel(state.events, now.quota, state.kills, width, height, now.log)
 
     def _graph_lines(self, width: int, height: int) -> list[Line]:
-        panel = self.acting.job_panel(width, height)
+        panel = self.running.panel(width, height)
         if panel is not None:
             return panel
         values = self.state.recent.grid(2 * (width - 2))
@@ -191,6 +193,7 @@ class MainScreen(Bordering):
 
     def close(self) -> None:
         """End what this screen started: commands run under a limit."""
+        self.running.close()
         self.acting.close()
         self.detailing.close()
 
@@ -357,14 +360,6 @@ class MainScreen(Bordering):
     def action_adjust(self, by: int) -> None:
         """Let the OOM killer take the process later (-1) or sooner (1): oom_score_adj."""
         self.acting.adjust(by)
-
-    def action_run(self) -> None:
-        """Open the dialog that runs a command under a limit."""
-        self.acting.run()
-
-    def action_toggle_job(self) -> None:
-        """Show the graph in place of the command's output, or the reverse."""
-        self.acting.toggle_panel()
 
     def action_charts(self) -> None:
         """Open the charts; plotext is imported only now."""

@@ -52,13 +52,15 @@ class EventsPanel(Bordered):
 
 
 class GraphPanel(Bordered):
-    """The last two minutes, or the output of a command."""
+    """The last two minutes, or the newest command under a limit: a click on that shows all."""
 
     TOP, LEFT = PANELS, GRAPH
 
     def on_click(self, event: events.Click) -> None:
-        """Put a border back that was double-clicked."""
-        self.taken(event)
+        """Put a border back that was double-clicked; show all commands where one is shown."""
+        screen = cast("MainScreen", self.screen)
+        if not self.taken(event) and event.y > 0 and screen.running.shown:
+            screen.action_jobs()
 
 
 class ScopeLine(Lines):
