@@ -6,6 +6,7 @@ Sizes are bytes; None where the kernel has no such file or line.
 
 from __future__ import annotations
 
+import os
 from typing import NamedTuple
 
 from memtui.kernel.files import find_field, parse_number
@@ -71,3 +72,29 @@ def read_stalls(roots: Roots = LIVE) -> tuple[int | None, int | None]:
     """Return the same two totals of PSI for the whole machine, in microseconds since boot."""
     psi = parse_pressure(read_optional(roots.proc + "/pressure/memory") or b"")
     return psi.some_total, psi.full_total
+
+
+class Ceiling(NamedTuple):
+    """A limit around a group."""
+
+    directory: str
+    limit: int | None
+    hits: int  # times that it was reached; v1 counts reclaim at the limit, too
+
+
+def read_ceilings(version: int, directory: str) -> list[Ceiling]:
+    """Return the groups around the one at `directory` that count how often theirs was reached."""
+    found = []
+    while (directory := os.path.dirname(directory)) not in ("", "/"):
+        base = directory + "/memory."
+        if version == 2:
+            hits = find_field(read_optional(base + "events.local") or b"", b"oom", whole=False)
+        else:
+            hits = parse_number(read_optional(base + "failcnt"))
+        if hits is None and not os.path.exists(base + "stat"):
+            break  # above the mount
+        name = "max" if version == 2 else "limit_in_bytes"
+        limit = parse_number(read_optional(base + name))
+        if hits is not None:
+            found.append(Ceiling(directory, limit, hits))
+    return found

@@ -105,5 +105,5 @@ class Account(NamedTuple):
     full_s: float | None = None  # seconds in which all did
     stall_of: str = ""  # whose the two are: the command's, or the machine's
     throttled: int | None = None  # times that the group was slowed by memory.high
-    start_size: int | None = None  # of what is limited, at the first look
+    start_size: int | None = None  # of what is limited, in its first 0.05 s
     biggest: tuple[Seen, ...] = ()

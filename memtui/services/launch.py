@@ -37,6 +37,7 @@ class Started(NamedTuple):
     pid: int
     begun: float  # monotonic seconds, before the fork: its CPU time began there, too
     floor: int  # bytes: its ru_maxrss begins at the size of our fork, not at 0
+    program: str = ""  # the file that was run
 
 
 def _candidates(name: str) -> list[str]:
@@ -160,7 +161,7 @@ def launch(
     floor = None
     try:
         floor = _handshake(pid, chosen, argv[0], announce, (tell_r, go_w))
-        return Started(pid, begun, floor)
+        return Started(pid, begun, floor, path)
     finally:
         os.close(tell_r)
         os.close(go_w)

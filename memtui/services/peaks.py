@@ -23,6 +23,7 @@ class Peaks:
         self.virt = 0
         self.shared = 0
         self.pause_s = _FIRST_S
+        self.near = False  # it grows towards its limit
         self._hot = watched_limit // 2 if watched_limit else None
 
     def look(self, pid: int, members: Iterable[int] | None = None) -> dict[int, Sizes]:
@@ -47,5 +48,5 @@ class Peaks:
 
     def _pace(self, growing: bool) -> None:
         """Look often at first and while it grows towards a limit, else 20 times a second."""
-        near = growing and self._hot is not None and self.data > self._hot
-        self.pause_s = _FAST_S if near else min(self.pause_s * _GROWTH, _LAST_S)
+        self.near = growing and self._hot is not None and self.data > self._hot
+        self.pause_s = _FAST_S if self.near else min(self.pause_s * _GROWTH, _LAST_S)

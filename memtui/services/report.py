@@ -9,10 +9,14 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
+from memtui.model.limits import COUNTED
+from memtui.model.memseries import Account
 from memtui.model.runlimit import Result
 from memtui.services.run import Run
 from memtui.text import safe
 from memtui.units import size_long
+
+Field = tuple[str, str | int]
 
 
 def _clock(seconds: float) -> str:
@@ -27,6 +31,14 @@ def _kib(n: int | None) -> str:
     return "?" if n is None else str(n >> 10)
 
 
+def _both(n: int | None) -> str:
+    return "?" if n is None else f"{_kib(n)} ({size_long(n)})"
+
+
+def _seconds(s: float | None) -> str:
+    return "?" if s is None else f"{s:.2f}"
+
+
 def _end_line(run: Run) -> list[str]:
     if run.result.signal:
         return [f"Command terminated by signal {run.result.signal}"]
@@ -35,7 +47,7 @@ def _end_line(run: Run) -> list[str]:
     return []
 
 
-def _gnu_fields(argv: Sequence[str], run: Run) -> list[tuple[str, str | int]]:
+def _gnu_fields(argv: Sequence[str], run: Run) -> list[Field]:
     """Return GNU time's 23 fields in its order; those Linux does not keep are 0, as there."""
     u, r = run.rusage, run.result
     busy = u.ru_utime + u.ru_stime
@@ -74,21 +86,56 @@ def _rss_note(run: Run) -> str:
     return f"unknown, under {size_long(run.floor)}: there the kernel's count began, with our fork"
 
 
-def _own_fields(run: Run) -> list[tuple[str, str | int]]:
-    r = run.result
-    peak = "?" if r.peak is None else f"{_kib(r.peak)} ({size_long(r.peak)})"
-    return [
-        ("Memory limit in force", run.limit),
-        ("Maximum resident set size is", _rss_note(run)),
-        ("Peak memory (kbytes)", peak),
+def _peak_fields(r: Result, a: Account, method: str) -> list[Field]:
+    at = "?" if a.peak_at is None else f"{a.peak_at:.2f} after the start, sampled"
+    fields: list[Field] = [
+        ("Peak memory (kbytes)", _both(r.peak)),
         ("Peak memory is of", r.peak_of),
-        ("Processes left behind and killed", r.left),
-        ("Verdict", r.verdict.text),
+        ("Peak without file cache, sampled (kbytes)", _both(a.anon_peak)),
+        ("Time of the peak (seconds)", at),
+    ]
+    if method in COUNTED:
+        label = f"Largest {COUNTED[method]} in the first 0.05 s (kbytes)"
+        fields.append((label, _both(a.start_size)))
+    for i, seen in enumerate(a.biggest, 1):
+        label = f"Largest process {i}, peak resident set (kbytes)"
+        fields.append((label, f"{_both(seen.hwm)} {seen.name} ({seen.pid})"))
+    return fields
+
+
+def _strain_fields(run: Run) -> list[Field]:
+    a, clues = run.account, run.ending.clues
+    stalled = f"{_seconds(a.some_s)} some, {_seconds(a.full_s)} all, of {a.stall_of}"
+    if a.some_s is None:
+        stalled = "?"
+    killed = ", ".join(f"{v.name} ({v.pid}), {size_long(v.rss)}" for v in clues.victims)
+    number = run.ending.oom_kills
+    if not killed and number != 0:
+        killed = "?" if number is None else f"{number}, the kernel log does not say whom"
+    return [
+        ("Peak swap (kbytes)", _both(a.swap_peak)),
+        ("Major page faults of all processes", "?" if a.major_faults is None else a.major_faults),
+        ("Waited for memory (seconds)", stalled),
+        ("Throttled at memory.high (times)", "?" if a.throttled is None else a.throttled),
+        ("Killed by the OOM killer", killed or "nobody"),
+        ("Processes left behind and killed", run.result.left),
     ]
 
 
+def _own_fields(run: Run) -> list[Field]:
+    r = run.result
+    fields: list[Field] = [
+        ("Memory limit in force", run.limit),
+        ("Maximum resident set size is", _rss_note(run)),
+        *_peak_fields(r, run.account, run.ending.method),
+        *_strain_fields(run),
+        ("Verdict", r.verdict.text),
+    ]
+    return [*fields, ("Suggestion", r.advice.text)] if r.advice else fields
+
+
 def render_report(argv: Sequence[str], run: Run) -> str:
-    """Return the whole report of `-v`, ending in a newline."""
+    """Return the whole report of `-v`, without its plot, ending in a newline."""
     fields = _gnu_fields(argv, run) + _own_fields(run)
     lines = _end_line(run) + [f"\t{label}: {value}" for label, value in fields]
     return "\n".join(lines) + "\n"
@@ -103,6 +150,8 @@ def render_notes(r: Result) -> list[str]:
     notes = []
     if r.verdict.notable:
         notes.append(r.verdict.text + ("" if r.verdict.has_peak else _peak_note(r)))
+        if r.advice and r.verdict.kind != "maybe-limit":  # no reason to think so
+            notes.append(r.advice.text)
     if r.left:
         what = "process that was" if r.left == 1 else "processes that were"
         did = "left" if r.leave else "killed"

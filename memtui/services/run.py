@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from memtui.model.limits import KERNEL_GROUPS, Limits
 from memtui.model.memseries import Account, Points
-from memtui.model.runlimit import Ending, Result, derive_verdict
-from memtui.services import supervise
+from memtui.model.runlimit import Clues, Ending, Result, advise, derive_verdict
+from memtui.services import cause, supervise
 from memtui.services.launch import Started, launch
 from memtui.services.limits import Chosen, Limiter, choose
 from memtui.services.samples import Samples
@@ -29,6 +29,7 @@ class Run(NamedTuple):
     max_rss: int | None  # bytes, largest process; None: too small to be told from our own fork
     max_rss_exact: bool  # else it was sampled: a lower bound
     floor: int  # bytes: size of our fork, where ru_maxrss begins
+    ending: Ending
     account: Account
     points: Points
 
@@ -45,10 +46,17 @@ def _max_rss(started: Started, rusage: struct_rusage, seen: Samples) -> tuple[in
 def _judge(limiter: Limiter, limit: int, end: supervise.End, seen: Samples) -> Ending:
     known = limiter.evidence(seen.peaks)
     status, sig = (end.code, None) if end.code >= 0 else (None, -end.code)
-    return Ending(limiter.method, limit, status, sig, *known, ended_for=end.ended_for)
+    clues = Clues(interrupted=end.interrupted, sender=end.sender, began=seen.start_size)
+    return Ending(limiter.method, limit, status, sig, *known, end.ended_for, clues)
 
 
-def _supervise(chosen: Chosen, started: Started, watch: bool, tell: Callable[[str], None]) -> Run:
+def _supervise(
+    chosen: Chosen,
+    started: Started,
+    watch: bool,
+    tell: Callable[[str], None],
+    before: cause.Before,
+) -> Run:
     limiter, limits = chosen.limiter, chosen.limits
     seen = Samples(limiter, started.pid, limits.limit, begun=started.begun)
     warden = Warden(limiter, limits, started.pid, False, started.begun)
@@ -60,12 +68,12 @@ def _supervise(chosen: Chosen, started: Started, watch: bool, tell: Callable[[st
     seen.last_look()
     rss, exact = _max_rss(started, end.rusage, seen)
     judged = _judge(limiter, limits.limit, end, seen)
+    judged = cause.find(judged, before, limiter.cgroup, started)
     peak, verdict = limiter.peak(seen.peaks), derive_verdict(judged)
-    result = Result(
-        judged.status, judged.signal, verdict, peak, limiter.peak_of, seconds, left, limits.leave
-    )
+    known = verdict, peak, limiter.peak_of, seconds, left, limits.leave
+    result = Result(judged.status, judged.signal, *known, advise(judged, verdict, peak))
     told = chosen.words(), end.rusage, rss, exact, started.floor
-    return Run(result, *told, seen.account(), seen.points)
+    return Run(result, *told, judged, seen.account(), seen.points)
 
 
 def _choice(warden: Warden) -> str:
@@ -87,7 +95,8 @@ def run(
     with supervise.blocked() as mask:
         chosen = choose(method, limits)
         try:
+            before = cause.note(chosen.limiter.cgroup)
             started = launch(chosen, argv, mask, lambda: announce(chosen.describe()))
-            return _supervise(chosen, started, watch, announce)
+            return _supervise(chosen, started, watch, announce, before)
         finally:
             chosen.limiter.close()

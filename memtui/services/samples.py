@@ -1,7 +1,8 @@
 """Looking at a command again and again: its memory over time, and who of it was biggest.
 
-Whoever waits for the command calls `look`, and again after `pause_s`. At most 4 % of one CPU are
-spent on it, however many processes there are, and what is kept is bounded.
+Whoever waits for the command calls `look`, and again after `pause_s`. 4 % of one CPU are spent on
+it at most, however many processes there are (20 % for moments near an rlimit, which leaves no
+trace but what was seen); what is kept is bounded.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ from memtui.text import show
 
 TOP = 5
 _SHARE = 25  # a look's own CPU time is followed by at least this many times as much of none
+_SHARE_NEAR = 4  # the same while it grows towards a limit that leaves no other trace
 _SLOWEST_S = 1.0
+_START_S = 0.05  # how long a program takes to be loaded, about
 _FOLLOWED = 64  # processes remembered, the biggest ones
 
 
@@ -41,7 +44,7 @@ class Samples:
         self._seen: dict[int, Seen] = {}
         self._contents, self._strain = Contents(), Strain()
         self._high = Point(0.0)  # the highest of each, and when memory was
-        self._first: int | None = None
+        self.start_size: int | None = None  # the most of what is limited, in the first moments
         self._lock = threading.Lock()
 
     def look(self) -> None:
@@ -52,7 +55,9 @@ class Samples:
         with self._lock:
             self._take(point)
             self._remember(sizes)
-        pause = max(self.peaks.pause_s, _SHARE * (time.thread_time() - began))
+        near = self.peaks.near and self._limiter.per_process
+        share = _SHARE_NEAR if near else _SHARE
+        pause = max(self.peaks.pause_s, share * (time.thread_time() - began))
         self.pause_s = min(pause, _SLOWEST_S)
 
     def last_look(self) -> None:
@@ -78,7 +83,7 @@ class Samples:
                 self._contents.major_faults,
                 *self._stalls(),
                 strain.throttled,
-                self._first,
+                self.start_size,
                 tuple(sorted(self._seen.values(), key=lambda s: -s.hwm)[:TOP]),
             )
 
@@ -117,7 +122,8 @@ class Samples:
     def _take(self, point: Point) -> None:
         self.now = point.memory
         if point.memory is not None:
-            self._first = point.memory if self._first is None else self._first
+            if self.start_size is None or point.seconds < _START_S:
+                self.start_size = max(self.start_size or 0, point.memory)
             self.points.add(point)
         higher = [_most(a, b) for a, b in zip(self._high[1:], point[1:], strict=True)]
         at = point.seconds if higher[0] != self._high.memory else self._high.seconds

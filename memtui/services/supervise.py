@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from resource import struct_rusage
 from typing import NamedTuple
 
+from memtui.services.cause import name_sender
 from memtui.services.limiter import Limiter
 from memtui.services.samples import Samples
 from memtui.services.warden import Warden
@@ -57,6 +58,8 @@ class End(NamedTuple):
     code: int  # exit status, negative for a signal
     rusage: struct_rusage
     ended_for: str  # "limit" or "time": what we ended it for
+    interrupted: bool  # the terminal sent SIGINT
+    sender: str  # who had us hand on a signal that ends; "" for nobody
 
 
 class Supervisor:
@@ -69,6 +72,7 @@ class Supervisor:
         self._sampled = 0.0  # when next, in monotonic seconds
         self._pid = pid
         self._ended: tuple[int, struct_rusage] | None = None
+        self._interrupted, self._sender = False, ""
 
     def wait(self) -> End:
         """Return how it ended, once it has."""
@@ -82,7 +86,7 @@ class Supervisor:
                 self._reap()
             else:
                 self._answer(got)
-        return End(*self._ended, self._warden.ended_for)
+        return End(*self._ended, self._warden.ended_for, self._interrupted, self._sender)
 
     def _look(self) -> float | None:
         """Look at the command as it is time for; return how long nothing is to be looked at."""
@@ -122,8 +126,11 @@ class Supervisor:
     def _answer(self, info: signal.struct_siginfo) -> None:
         """Hand on what a process sent to us; the kernel (si_code > 0) sent it to the group."""
         by_kernel = info.si_code > 0
+        self._interrupted |= by_kernel and info.si_signo == signal.SIGINT
         held = self._warden.held is not None
         if not by_kernel and info.si_pid not in self._limiter.members(self._pid, False):
+            if info.si_signo in _ENDING:
+                self._sender = name_sender(info.si_pid)
             self._send(info.si_signo)
         if held and info.si_signo in _ENDING | {signal.SIGCONT}:
             self._warden.go_on()  # also to end: who is stopped cannot
