@@ -139,7 +139,7 @@ def _killed(count: int, victim: Victim | None) -> str:
         return f"the kernel killed {count} process{'es' if count > 1 else ''} for lack of memory"
     more = f" and {count - 1} more" if count > 1 else ""
     probably = "" if victim.evidence in SURE else "probably "
-    name = f"{_short(victim.command)} (PID {victim.pid})"
+    name = f"{victim.what or _short(victim.command)} (PID {victim.pid})"
     return f"the kernel killed {probably}{name}{more} for lack of memory"
 
 

@@ -2,7 +2,7 @@
 
 Blanks between terms mean and. `|` without blanks separates alternatives of one term, ` | ` with
 blanks those of the whole: `mem>1g a|b` is both, `mem>1g | a` either. `!` turns a term round.
-A term is text, looked for in the command line and the name without regard to case; or a field,
+A term is text, looked for in the command line and the names without regard to case; or a field,
 an operator and a value. `~` is "contains": there is no pattern language that could be slow.
 Where text holds a blank, `|` or looks like a field, quotes go around it; `""` inside them is one.
 """
@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
+from posixpath import basename
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from memtui.kernel.cgroup import at_or_below
 from memtui.kernel.procfs import TICKS_PER_S
 from memtui.model import values
 from memtui.model.fields import FIELDS, find, needs
+from memtui.model.known import TITLES
 from memtui.model.snapshot import NO_LIMIT, Proc
 from memtui.text import safe
 from memtui.units import percent
@@ -38,6 +40,14 @@ _ALIASES = {
     "res": "rss", "%mem": "host", "%cpu": "cpu", "%lim": "quota", "nlwp": "threads",
     "ni": "nice", "pri": "prio", "below": "in",
 }  # fmt: skip
+
+
+def _notebook(proc: Proc) -> tuple[str, ...] | None:
+    """The notebook that a process belongs to, by its path and by its name."""
+    path = proc.who.notebook if proc.who is not None else ""
+    return (path, basename(path)) if path else None
+
+
 _TEXTS: dict[str, Callable[[Proc], tuple[str, ...] | None]] = {
     "user": lambda p: (p.user,) if p.uid is None else (p.user, str(p.uid)),
     "state": lambda p: (p.state,),
@@ -45,6 +55,8 @@ _TEXTS: dict[str, Callable[[Proc], tuple[str, ...] | None]] = {
     "command": lambda p: (p.command, p.name),
     "name": lambda p: (p.name,),
     "in": lambda p: None if p.cgroup is None else (safe(p.cgroup),),
+    "notebook": _notebook,
+    "class": lambda p: None if p.who is None else (p.who.kind, TITLES[p.who.kind]),
 }
 _PARSERS: dict[str, values.Parser] = {
     **dict.fromkeys(("quota", "host", "cpu"), values.parse_percent),
@@ -55,6 +67,7 @@ _PARSERS: dict[str, values.Parser] = {
     "growth": values.parse_growth,
     "majflt": values.parse_per_second,
 }
+_NO_COLUMN = ("name", "in", "notebook", "class")
 _USE_NUMBER = "= != > >= < <="
 
 
@@ -129,6 +142,7 @@ def fields_help() -> list[tuple[str, str]]:
         ("%quota>5 cpu>=10", "per cent, as the columns show it"),
         ("growth>10m/min age<2h", "rates and spans; start>14:30"),
         ("in=/user.slice", "that cgroup and all below; name=python3 is the program"),
+        ("notebook~analysis", "a kernel and all below it; class=compiler, class~kernel"),
     ]
 
 
@@ -212,7 +226,13 @@ def _in_quotes(text: str, at: int) -> tuple[str, int]:
 
 
 def _plain(needle: str) -> Term:
-    return Term(lambda p, _: needle in p.command.lower() or needle in p.name.lower(), ())
+    def test(proc: Proc, _: Context) -> bool:
+        if needle in proc.command.lower() or needle in proc.name.lower():
+            return True
+        who = proc.who
+        return who is not None and (needle in who.label.lower() or needle in who.notebook.lower())
+
+    return Term(test, ())
 
 
 def _comparison(text: str, at: int, name: str, sign: str, begin: int) -> tuple[Term, int]:
@@ -273,7 +293,7 @@ def _text_term(key: str, sign: str, value: str, at: int) -> Term:
         found = get(proc)
         return found is not None and any(map(inside, found)) != turned
 
-    return Term(test, () if key in ("name", "in") else (key,))
+    return Term(test, () if key in _NO_COLUMN else (key,))
 
 
 def _number_term(key: str, sign: str, value: str) -> Term:

@@ -21,7 +21,7 @@ COMPILER, LINKER, LATEX = "compiler", "linker", "latex"
 JAVA, SPARK = "java", "spark"
 RAY, DASK, LOKY, TORCH, WORKER = "ray", "dask", "loky", "torch", "multiprocessing"
 CONTAINER, NODE = "container", "node"
-CHILD = "notebook-child"
+CHILD, RECORDED = "notebook-child", "recorded"
 
 KERNELS = frozenset({KERNEL, COCALC_KERNEL, SPARE})
 """Those that hold the variables of a notebook, or wait to."""
@@ -57,6 +57,7 @@ TITLES = {
     CONTAINER: "container",
     NODE: "node",
     CHILD: "process of a notebook",
+    RECORDED: "as recorded",
 }
 """What a kind is called in a sentence."""
 
@@ -95,6 +96,25 @@ class Known(NamedTuple):
     def is_kernel(self) -> bool:
         """Whether it is a kernel itself, not one of its children."""
         return self.kind in KERNELS
+
+
+def kernel_words(who: Known) -> str:
+    """Return which kernel it is: "Python kernel", "spare CoCalc kernel"."""
+    if who.kind == SPARE or not who.language:
+        return TITLES[who.kind]
+    language = who.language if who.language.isupper() else who.language.capitalize()
+    return f"{language} kernel" if who.kind == KERNEL else f"{language}, {TITLES[who.kind]}"
+
+
+def spoken(who: Known | None) -> str:
+    """Return what a process is called where there is room for one name; "" if it has none."""
+    if who is None or who.kind in (NODE, CONTAINER):
+        return ""
+    if who.kind == CHILD:
+        return f"a process of {who.label}"
+    if who.is_kernel and who.path:
+        return who.label
+    return f"{who.label} {who.detail}" if who.detail and not who.is_kernel else who.label
 
 
 def who_json(who: Known | None) -> dict[str, Any] | None:

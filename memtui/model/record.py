@@ -23,6 +23,7 @@ from memtui.model.checked import (
     text_of,
     time_of,
 )
+from memtui.model.known import RECORDED, Known, spoken
 from memtui.model.scene import Scene
 from memtui.model.snapshot import Host, Limit, Pressure, Proc, Quota
 from memtui.model.victims import LOG, NONE, STATUS, VANISHED, OomEvent, Victim
@@ -99,6 +100,7 @@ def victim_json(event: OomEvent, victim: Victim) -> dict[str, Any]:
         "parent": victim.parent[:_NAME],
         "last_seen": victim.last_seen,
         "restarted": victim.restarted,
+        "what": victim.what[:_NAME] or None,
     }
 
 
@@ -119,6 +121,7 @@ def _scene_json(scene: Scene) -> dict[str, Any]:
                 "command": p.command[:_COMMAND],
                 "cgroup": p.cgroup,
                 "badness": scene.badness.get(p.identity),
+                "what": spoken(p.who)[:_NAME] or None,
             }
             for p in scene.procs[:_PROCS]
         ],
@@ -203,7 +206,13 @@ def _victim(doc: object) -> Victim:
         cgroup=path_of(d, "cgroup"),
         parent=text_of(d, "parent", _NAME),
         restarted=int_of(d, "restarted"),
+        what=_what(d),
     )
+
+
+def _what(d: Doc) -> str:
+    """What a process is called; earlier versions did not write it."""
+    return "" if d.get("what") is None else text_of(d, "what", _NAME)
 
 
 def _scene(d: Doc) -> Scene:
@@ -241,6 +250,7 @@ def _proc(d: Doc) -> Proc:
         name=text_of(d, "name", _NAME),
         command=text_of(d, "command", _COMMAND),
         cgroup=path_of(d, "cgroup"),
+        who=Known(RECORDED, what, "a record") if (what := _what(d)) else None,
     )
 
 

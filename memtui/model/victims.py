@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from memtui.kernel.cgroup import Level, at_or_below
+from memtui.model.known import spoken
 from memtui.model.scene import Scene
 from memtui.model.snapshot import Identity, Proc
 from memtui.text import safe
@@ -43,6 +44,7 @@ class Victim(NamedTuple):
     cgroup: str | None = None
     parent: str = ""  # its name
     restarted: int | None = None  # PID of the Jupyter kernel that took its place
+    what: str = ""  # what people call it: "analysis.ipynb"; "" where it has no such name
 
 
 class OomEvent(NamedTuple):
@@ -151,8 +153,15 @@ def victim_of(gone: Departed, evidence: str) -> Victim:
     """Return a process that ended as a victim."""
     p = gone.proc
     return Victim(
-        p.pid, p.start, p.name, p.command, p.user, p.rss, gone.last_seen, evidence, cgroup=p.cgroup
-    )
+        p.pid, p.start, p.name, p.command, p.user, p.rss, gone.last_seen, evidence, cgroup=p.cgroup,
+        what=spoken(p.who),
+    )  # fmt: skip
+
+
+def called(victim: Victim) -> str:
+    """Return `analysis.ipynb (python3 4821)`, or name and PID where it has no such name."""
+    name = f"{safe(victim.name) or '?'} {victim.pid}"
+    return f"{safe(victim.what)} ({name})" if victim.what else name
 
 
 def identities(victims: Iterable[Victim]) -> set[Identity]:
@@ -171,7 +180,7 @@ def _where(event: OomEvent) -> str:
 
 
 def _names(victims: Sequence[Victim]) -> str:
-    return ", ".join(f"{v.name} {v.pid} ({size(v.rss)})" for v in victims)
+    return ", ".join(f"{called(v)} ({size(v.rss)})" for v in victims)
 
 
 def unnamed(event: OomEvent) -> str:

@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterator, Sequence
 from memtui.kernel.grouptree import GroupUse
 from memtui.model.badness import thousandth
 from memtui.model.detail import SPAN_S, Detail, Memory, Near, Rank
+from memtui.model.known import spoken
 from memtui.model.pools import why_not
 from memtui.model.snapshot import Proc
+from memtui.render.about import about
 from memtui.render.detailviews import cut, file_line, files_head, unknown
 from memtui.render.graph import area
 from memtui.render.palette import level as danger
@@ -101,11 +103,14 @@ def _facts(detail: Detail) -> Iterator[str]:
 
 def _head(detail: Detail, width: int, rows: int) -> list[Line]:
     proc = detail.proc
-    lines: list[Line] = [[(elide(proc.name, width), "bold")]]
+    label = proc.name if proc.who is None else f"{spoken(proc.who) or proc.name} ({proc.name})"
+    lines: list[Line] = [[(elide(label, width), "bold")]]
     words = wrap(proc.command, width)
     lines += [[(row, "")] for row in words[:rows]]
     if len(words) > rows:
         lines[-1] = [(clip(words[rows - 1], width - 1) + "…", "")]
+    for text in about(proc, detail.time):
+        lines += [[(row, "accent")] for row in wrap(text, width)]
     lines += _joined(_facts(detail), " · ", width)
     if detail.ended:
         lines += [[(row, "crit")] for row in wrap(_ended(detail), width)]

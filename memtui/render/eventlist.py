@@ -70,7 +70,9 @@ def _who(event: OomEvent, width: int, role: str) -> Line:
         return [(fit(f"{event.count} not known by name", width), "muted")]
     first = event.victims[0]
     tail = f" {first.pid}" + (f" +{event.count - 1}" if event.count > 1 else "")
-    name = elide(safe(short(first.command) or first.name), max(1, width - cells(tail)))
+    name = elide(
+        safe(first.what or short(first.command) or first.name), max(1, width - cells(tail))
+    )
     line: Line = [(name, "muted" if role == "muted" else "bold"), (tail, "muted")]
     return [*line, (" " * (width - width_of(line)), "")]
 

@@ -85,7 +85,7 @@ def _named(event: OomEvent, room: int) -> Line:
     lost = max(0, event.count - len(event.victims))
     tail = f" {first.pid} ({size(first.rss)})" + (f" and {more} more" if more else "")
     tail += f", {lost} not known" if lost else ""
-    name = short(first.command) or first.name
+    name = first.what or short(first.command) or first.name
     return [(elide(safe(name), min(max(8, room - cells(tail)), 40)), "bold"), (tail, "")]
 
 

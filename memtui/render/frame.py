@@ -64,6 +64,7 @@ class Shown(NamedTuple):
     tree: bool = False  # children below their parents
     kernel: bool = True  # kernel threads too
     paths: bool = True  # programs with the directory they lie in
+    names: bool = True  # what people call a process in place of its command line
     unit: str = ""  # "K", "M" or "G" for all sizes; "": as their magnitude has it
     details: bool = True  # a column of details, where there is room for one
     sizes: Sizes = Sizes()

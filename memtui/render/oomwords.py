@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from memtui.kernel.cgroup import at_or_below
 from memtui.model.snapshot import Proc
-from memtui.model.victims import OomEvent, Victim, unnamed
+from memtui.model.victims import OomEvent, Victim, called, unnamed
 from memtui.render.events import since_words
 from memtui.text import safe
 from memtui.units import size_long
@@ -42,8 +42,8 @@ def when(epoch_s: float) -> str:
 
 
 def named(victim: Victim) -> str:
-    """Return a victim's name and PID."""
-    return f"{safe(victim.name) or '?'} {victim.pid}"
+    """Return what a victim is called, with its name and PID."""
+    return called(victim)
 
 
 # -- what happened

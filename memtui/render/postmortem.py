@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from memtui.kernel.cgroup import at_or_below
+from memtui.model.known import spoken
 from memtui.model.scene import Scene
 from memtui.model.series import Recent
 from memtui.model.snapshot import Identity, Limit, Proc
@@ -158,7 +159,8 @@ def _command(victim: Victim, width: int) -> list[Line]:
 
 
 def _victim(event: OomEvent, victim: Victim, width: int) -> list[Line]:
-    lines = _command(victim, width)
+    lines: list[Line] = [[("  ", ""), (elide(safe(victim.what), width - 3), "accent")]]
+    lines = (lines if victim.what else []) + _command(victim, width)
     line: Line = [(" ", "")]
     for name, value in _facts(victim):
         item: Line = [(f" {name} ", "muted"), (value + " ", "")]
@@ -323,7 +325,8 @@ def _bytes(event: OomEvent) -> int | None:
 
 
 def _row(event: OomEvent, proc: Proc, text: str, killed: set[Identity], width: int) -> Line:
-    command = elide(safe(proc.command or proc.name), max(1, width - cells(text) - 3))
+    what = f"{spoken(proc.who)}  " if proc.who else ""
+    command = elide(safe(what + (proc.command or proc.name)), max(1, width - cells(text) - 3))
     if proc.identity in killed:
         return [("■ ", "crit"), (text, "crit"), (" " + command, "crit")]
     out = event.cause == "limit" and event.limit_cgroup is not None

@@ -48,6 +48,7 @@ class View(NamedTuple):
     boot: int | None = None  # seconds since the epoch when the clock of `Proc.start` was 0
     now: int | None = None  # seconds since the epoch, where an age is shown
     paths: bool = True  # the program with the directory it lies in
+    names: bool = True  # what people call it in place of the command line, where it has a name
     unit: str = ""  # "K", "M" or "G" for all sizes; "": as their magnitude has it
 
 
@@ -120,7 +121,7 @@ def row(
             before += [("▶ ", whole)] * (mark == "job")
             before += [(f"{DOOMED} ", "doomed")] * (proc.identity in view.doomed)
             room = column.width - width_of(before)
-            line += [*before, *command(proc, room, whole, view.shift, view.paths)]
+            line += [*before, *_words(proc, room, whole, view)]
             continue
         text = "·" if task and field.key not in _OF_TASKS else _text(field, proc, view)
         role = whole or _number_role(field, text, proc, view)
@@ -184,6 +185,16 @@ def command(proc: Proc, width: int, whole: str = "", shift: int = 0, paths: bool
         return [(text[:slash], "muted"), (text[slash:], "bold")]
     end = len(program)
     return [(text[:slash], "muted"), (text[slash:end], "bold"), (text[end:], "")]
+
+
+def _words(proc: Proc, width: int, whole: str, view: View) -> Line:
+    """The name of a process that has one, else its command line."""
+    if view.names and proc.who is not None:
+        from memtui.render import names  # nobody has a name yet in the first frame
+
+        if names.named(proc.who):
+            return names.command(proc, width, whole, view.shift)
+    return command(proc, width, whole, view.shift, view.paths)
 
 
 def text_table(

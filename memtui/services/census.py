@@ -13,9 +13,12 @@ from memtui.kernel.errors import KernelError
 from memtui.kernel.levels import at_or_below
 from memtui.kernel.roots import Roots
 from memtui.model.badness import Doomed, Weight, level_of, total_of, weigh_in
+from memtui.model.classify import container_of
+from memtui.model.known import who_json
 from memtui.model.quota import host_json
 from memtui.model.snapshot import BADNESS, ROLLUP, Proc, Quota
-from memtui.services.sampler import open_processes
+from memtui.services.naming import Namer
+from memtui.services.sampler import Processes, open_processes
 from memtui.services.weights import Weigher
 from memtui.text import decode
 
@@ -58,6 +61,9 @@ def take(roots: Roots, cgroups: bool = True) -> Census:
     """
     source = open_processes(roots, room=0)
     procs = source.sample(cgroups=cgroups)
+    if isinstance(source, Processes):
+        Namer(roots).once(source.table, time.time())
+        procs = list(source.table.values())
     if roots.live and hasattr(time, "CLOCK_BOOTTIME"):
         now = time.clock_gettime(time.CLOCK_BOOTTIME)
         procs = [p._replace(cpu_pct=_average(p, now)) for p in procs]
@@ -178,6 +184,8 @@ def proc_json(proc: Proc, more: Detail, boot_time: int | None) -> dict[str, Any]
         "cgroup": proc.cgroup,
         "nice": proc.nice,
         "oom_score_adj": more.oom_score_adj,
+        "what": who_json(proc.who),
+        "container": container_of(proc.cgroup) or None,
     }
 
 

@@ -46,7 +46,7 @@ class Settings(NamedTuple):
 _DEFAULTS = Settings()
 _FLAGS = {
     "pools": "pools", "tree": "tree", "kernel_threads": "kernel", "paths": "paths",
-    "details": "details",
+    "names": "names",    "details": "details",
 }  # fmt: skip
 """Keys of the file that are true or false, and the fields of `Shown` that they are."""
 _SIZES = {"details_width": "details", "graph_width": "graph", "panels_height": "panels"}

@@ -102,9 +102,13 @@ class Finding(Asking):
     # -- how it is shown
 
     def action_paths(self) -> None:
-        """Show the directory of each program, or only its name."""
+        """Show names; else command lines with the programs' directories; else without those."""
         shown = self.table.shown
-        self.show_as(shown._replace(paths=not shown.paths))
+        names = not shown.names and not shown.paths
+        self.show_as(shown._replace(names=names, paths=names or shown.names))
+        what = "names" if names else "command lines"
+        without = "" if names or shown.names else ", without the directories of programs"
+        self.say(f"{what} are shown{without}")
 
     def action_units(self) -> None:
         """Write all sizes in one unit, the next one each time."""

@@ -164,6 +164,7 @@ class ProcessTable(Scrolling):
             shift=self.shift,
             now=self._around.now if "age" in shown.columns else None,
             paths=shown.paths,
+            names=shown.names,
             unit=shown.unit,
         )
         if view != self.view:
