@@ -37,6 +37,7 @@ sys.stderr.write("\\n" + json.dumps([status, heavy]))
         ["quota"],
         ["quota", "--json"],
         ["doctor"],
+        ["explain", "--for", "0"],
         ["oom", "--log", "/dev/null"],
         ["run", "--limit", "500M", "--method", "data", "--", "true"],
     ],

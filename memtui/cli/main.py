@@ -16,6 +16,7 @@ SUBCOMMANDS = {
     "quota": "limits, usage, and which limit binds",
     "run": "run a command under a memory limit",
     "oom": "who was killed by the OOM killer",
+    "explain": "how memory stands, and what to do about it",
     "doctor": "what memtui can see here, and why not more",
 }
 

@@ -17,6 +17,8 @@ class Big(NamedTuple):
     bytes: int  # what it takes, not how long it is (stat.st_blocks)
     uid: int
     modified: float  # seconds since the epoch
+    device: int = 0
+    inode: int = 0
 
 
 class Listing(NamedTuple):
@@ -66,4 +68,6 @@ def _look(entry: os.DirEntry[str], device: int, found: dict[int, Big], queue: li
         queue.append(entry.path)
     elif stat.S_ISREG(told.st_mode):
         taken = told.st_blocks * 512
-        found[told.st_ino] = Big(entry.path, taken, told.st_uid, told.st_mtime)
+        found[told.st_ino] = Big(
+            entry.path, taken, told.st_uid, told.st_mtime, told.st_dev, told.st_ino
+        )
