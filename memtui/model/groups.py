@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from memtui.kernel.grouptree import GroupUse
 from memtui.model.filter import quoted
-from memtui.model.snapshot import Proc
+from memtui.model.snapshot import Identity, Proc
 from memtui.model.tree import Twig, layout
 from memtui.text import safe
 
@@ -40,6 +40,8 @@ class Group(NamedTuple):
     use: GroupUse | None = None  # what the kernel says of a cgroup
     oom_kill: int | None = None  # of it and all below
     share: float | None = None  # per cent of its own limit
+    kernel: Proc | None = None  # of a notebook
+    idle: float | None = None  # seconds that its kernel has done nothing; None: busy, or not known
 
 
 def _add(values: Sequence[float | None]) -> Sum:
@@ -75,6 +77,37 @@ def by_user(procs: Sequence[Proc]) -> list[Group]:
 def by_program(procs: Sequence[Proc]) -> list[Group]:
     """Return a group for each program, told by the name the kernel has of it (comm)."""
     return _by(procs, "name", attrgetter("name"))
+
+
+def by_notebook(procs: Sequence[Proc], now: float) -> list[Group]:
+    """Return a group for each kernel: it and all below it. `now` is in seconds since the epoch."""
+    members: dict[Identity, list[Proc]] = {}
+    for proc in procs:
+        if proc.who is not None and proc.who.root is not None:
+            members.setdefault(proc.who.root, []).append(proc)
+    found: dict[str, Group] = {}
+    for root, family in members.items():
+        kernel = next((p for p in family if p.identity == root), None)
+        if kernel is None or kernel.who is None:
+            continue
+        name = kernel.who.notebook
+        made = _group(name, f"notebook={quoted(name)}", family)
+        since = kernel.who.activity.idle_since
+        idle = None if since is None else max(0.0, now - since)
+        key = f"{name} ({kernel.pid})" if name in found else name
+        found[key] = made._replace(key=key, kernel=kernel, idle=idle)
+    return list(found.values())
+
+
+def idle_kernels(procs: Sequence[Proc], minutes: float, now: float) -> list[Proc]:
+    """Return the kernels known to have done nothing for so long; `now` since the epoch."""
+    found = []
+    for proc in procs:
+        if proc.who is not None and proc.who.is_kernel:
+            since = proc.who.activity.idle_since
+            if since is not None and now - since >= 60 * minutes:
+                found.append(proc)
+    return found
 
 
 def by_cgroup(procs: Sequence[Proc], uses: Sequence[GroupUse]) -> list[Group]:
@@ -133,6 +166,11 @@ def _usage(group: Group) -> float | None:
     return group.use.usage if group.use else None
 
 
+def _tabs(group: Group) -> int | None:
+    who = group.kernel.who if group.kernel else None
+    return who.activity.connections if who else None
+
+
 MEASURES = {
     m.key: m
     for m in (
@@ -144,6 +182,8 @@ MEASURES = {
         Measure("uss", True, lambda g: g.uss.told),
         Measure("swap", True, lambda g: g.swap.told if g.use is None else g.use.swap),
         Measure("cpu", True, lambda g: g.cpu.told),
+        Measure("idle", True, attrgetter("idle")),
+        Measure("tabs", True, _tabs),
         Measure("usage", True, _usage),
         Measure("limit", False, lambda g: g.use.limit if g.use else None),
         Measure("share", True, attrgetter("share")),

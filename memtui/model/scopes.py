@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from memtui.kernel.cgroup import at_or_below
 from memtui.model.snapshot import Proc, Quota
 
-ALL, CGROUPS, USERS, PROGRAMS, MINE = SCOPES = ("all", "cgroups", "users", "programs", "mine")
+ALL, NOTEBOOKS, CGROUPS, USERS, PROGRAMS, MINE = SCOPES = (
+    "all", "notebooks", "cgroups", "users", "programs", "mine",
+)  # fmt: skip
 """What the main table can show, in the order of Tab."""
 
 TITLES = {
     MINE: "my cgroup",
     ALL: "all processes",
+    NOTEBOOKS: "by notebook",
     CGROUPS: "by cgroup",
     USERS: "by user",
     PROGRAMS: "by program",
 }
 
-SUMMED = frozenset({CGROUPS, USERS, PROGRAMS})
+SUMMED = frozenset({NOTEBOOKS, CGROUPS, USERS, PROGRAMS})
 """Those that show sums instead of processes."""
 
 
@@ -30,7 +33,7 @@ def my_cgroup(quota: Quota) -> str | None:
     return quota.cgroup
 
 
-def scopes(procs: Iterable[Proc], quota: Quota) -> tuple[str, ...]:
+def scopes(procs: Sequence[Proc], quota: Quota) -> tuple[str, ...]:
     """Return the scopes that show something of their own here."""
     mine = my_cgroup(quota)
     differs = mine is not None and any(
@@ -38,6 +41,8 @@ def scopes(procs: Iterable[Proc], quota: Quota) -> tuple[str, ...]:
         for p in procs
     )
     left_out = set() if differs else {MINE}
+    if not any(p.who is not None and p.who.root is not None for p in procs):
+        left_out.add(NOTEBOOKS)
     if quota.version is None:
         left_out.add(CGROUPS)
     return tuple(s for s in SCOPES if s not in left_out)

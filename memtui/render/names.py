@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from posixpath import dirname
 
 from memtui.model import known as k
 from memtui.model.known import Activity, Known
@@ -51,6 +52,23 @@ def _kernel(who: Known) -> Line:
     for words, role in _state(who.activity):
         line += [(" · ", "muted"), (words, role)]
     return line
+
+
+def notebook_words(kernel: Proc, width: int, whole: str = "") -> Line:
+    """Return a notebook in a table that says already how long it is idle: name, folder, trouble."""
+    who = kernel.who
+    if who is None:
+        return []
+    line: Line = [(who.label, "bold")]
+    if who.activity.orphaned:
+        line.append(("  orphaned", "warn"))
+    if who.activity.restarts:
+        line.append((f"  restarted {clock(who.activity.restarts[-1])}", "warn"))
+    title = k.kernel_words(who)
+    line.append(("" if title == who.label else f"  {title}", "muted"))
+    folder = dirname(who.path) if who.path else who.detail.removeprefix("in ")
+    line.append((f"  {folder}", "muted"))
+    return _cut([(text, whole or role) for text, role in line], width)
 
 
 def words(proc: Proc) -> Line:

@@ -6,12 +6,13 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from memtui.model.groups import Group, Sum
-from memtui.model.scopes import CGROUPS, PROGRAMS, USERS
+from memtui.model.scopes import CGROUPS, NOTEBOOKS, PROGRAMS, USERS
 from memtui.model.tree import LONE, Twig
+from memtui.render.names import notebook_words
 from memtui.render.spans import Line, width_of
 from memtui.render.tree import lead
 from memtui.text import clip_left, elide, elide_left, fit, safe
-from memtui.units import percent, size
+from memtui.units import duration, percent, size
 
 
 class GroupColumn(NamedTuple):
@@ -56,7 +57,21 @@ def _own_share(group: Group) -> str:
     return _share(group.share)
 
 
-_NAME = {USERS: "USER", PROGRAMS: "PROGRAM", CGROUPS: "CGROUP"}
+def _idle(group: Group) -> str:
+    doing = group.kernel.who.activity if group.kernel and group.kernel.who else None
+    if doing is not None and doing.busy:
+        return "busy"
+    if doing is None or group.idle is None:
+        return "?"
+    return f"{'≥' if doing.at_least else ''}{duration(group.idle)}"
+
+
+def _tabs(group: Group) -> str:
+    doing = group.kernel.who.activity if group.kernel and group.kernel.who else None
+    return "?" if doing is None or doing.connections is None else str(doing.connections)
+
+
+_NAME = {USERS: "USER", PROGRAMS: "PROGRAM", CGROUPS: "CGROUP", NOTEBOOKS: "NOTEBOOK"}
 _SUMS = (
     GroupColumn("count", "PROCS", 6, 90, lambda g, _: str(g.number)),
     GroupColumn("rss", "RES", 6, 95, lambda g, _: _sum(g.rss)),
@@ -76,6 +91,12 @@ _CGROUP = (
     GroupColumn("psi", "STALL%", 7, 70, lambda g, _: _psi(g)),
     GroupColumn("cpu", "CPU%", 6, 40, lambda g, _: _share(g.cpu.told)),
 )
+_NOTEBOOK = (
+    *_SUMS,
+    GroupColumn("idle", "IDLE", 7, 92, lambda g, _: _idle(g)),
+    GroupColumn("tabs", "TABS", 4, 62, lambda g, _: _tabs(g)),
+)
+_COLUMNS = {CGROUPS: _CGROUP, NOTEBOOKS: _NOTEBOOK}
 _MIN_NAME = 20
 
 
@@ -83,7 +104,7 @@ def solve_groups(
     scope: str, width: int, without: frozenset[str] = frozenset()
 ) -> list[GroupColumn]:
     """Return the columns of a scope that fit `width` cells, the name last."""
-    kept = [c for c in (_CGROUP if scope == CGROUPS else _SUMS) if c.key not in without]
+    kept = [c for c in _COLUMNS.get(scope, _SUMS) if c.key not in without]
     while len(kept) > 1 and width - sum(c.width + 1 for c in kept) < _MIN_NAME:
         kept.remove(min(kept, key=lambda c: c.keep))
     return [*kept, GroupColumn("name", _NAME[scope], 0, 100, lambda g, _: g.key)]
@@ -124,17 +145,25 @@ def _role(column: GroupColumn, text: str, group: Group, limit: int | None) -> st
 
 
 def group_row(
-    group: Group, columns: Sequence[GroupColumn], width: int, limit: int | None, twig: Twig = LONE
+    group: Group,
+    columns: Sequence[GroupColumn],
+    width: int,
+    limit: int | None,
+    twig: Twig = LONE,
+    mark: str = "",
 ) -> Line:
-    """Return one group as a line of `width` cells."""
+    """Return one group as a line of `width` cells. `mark` is a role for the whole row, as "tag"."""
     line: Line = []
     for column in columns[:-1]:
         text = column.text(group, limit)
-        line.append((fit(text, column.width, True) + " ", _role(column, text, group, limit)))
+        role = mark or _role(column, text, group, limit)
+        line.append((fit(text, column.width, True) + " ", role))
     room = max(0, width - width_of(line))
     before = lead(twig, room)
     room -= width_of(before)
     name = safe(group.key)
+    if group.kernel is not None:
+        return [*line, *notebook_words(group.kernel, room, mark)]
     if group.use is None:
         return [*line, (elide(name, room), "bold")]
     if twig.lead and "/" in name:

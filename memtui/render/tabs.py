@@ -9,8 +9,8 @@ from memtui.render.spans import Line, fitted, spread, width_of
 from memtui.text import safe
 
 _SHORT = {"mine": "mine", "all": "all", "cgroups": "cgroups", "users": "users"} | {
-    "programs": "programs"
-}
+    "programs": "programs", "notebooks": "notebooks",
+}  # fmt: skip
 
 
 def _labels(scopes: Sequence[str], width: int) -> list[tuple[str, str]]:

@@ -39,11 +39,13 @@ class Settings(NamedTuple):
     theme: str = ""
     delay_s: float = 1.0
     alerts: Alerts = Alerts()
+    idle_minutes: float = 30.0  # after which a kernel is one of the idle ones
     told: tuple[str, ...] = ()  # sentences for the user: what was not understood
     broken: bool = False  # the file could not be read: nothing is saved
 
 
 _DEFAULTS = Settings()
+_MOST_MINUTES = 60 * 24 * 30
 _FLAGS = {
     "pools": "pools", "tree": "tree", "kernel_threads": "kernel", "paths": "paths",
     "names": "names",    "details": "details",
@@ -56,6 +58,7 @@ _UNITS = {"": "", "auto": "", "K": "K", "KiB": "K", "M": "M", "MiB": "M", "G": "
 _KNOWN = (
     "columns",
     "sort",
+    "idle_minutes",
     "invert",
     "theme",
     "delay",
@@ -158,6 +161,15 @@ class _Reader:
         self.note("delay", f"must be {MIN_DELAY_S:g} to {MAX_DELAY_S:g} seconds")
         return _DEFAULTS.delay_s
 
+    def idle_minutes(self) -> float:
+        """Return after how many minutes a kernel is one of the idle ones."""
+        value = self._told.get("idle_minutes", _DEFAULTS.idle_minutes)
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if number and 0 < value <= _MOST_MINUTES:
+            return float(value)
+        self.note("idle_minutes", f"must be minutes, above 0 and up to {_MOST_MINUTES}")
+        return _DEFAULTS.idle_minutes
+
     def columns(self) -> tuple[str, ...]:
         """Return the keys of the columns; the command line is always the last."""
         value = self._told.get("columns", list(DEFAULT))
@@ -209,6 +221,7 @@ def _understood(told: dict[str, Any], file: str) -> Settings:
         main.text("theme"),
         main.delay(),
         Alerts(command=under.text("command"), **flags),
+        main.idle_minutes(),
     )
     words = [*main.words, *under.words]
     return done._replace(told=tuple(f"{safe(file)}: {w}" for w in words))

@@ -37,7 +37,8 @@ class Acting:
         table = self._screen.table
         if table.tagged:
             return table.marked
-        return [table.current] if table.current is not None else []
+        here = self._screen.here
+        return [here] if here is not None else []
 
     def kill(self, procs: Sequence[Proc] = ()) -> None:
         """Open the signal dialog on targets, frozen from now on; on the tagged if on none."""

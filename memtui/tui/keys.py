@@ -33,7 +33,7 @@ OWN: list[BindingType] = [
     Binding("ctrl+e,dollar_sign", "pan_to_end", "command line's end", id="move.end"),
     Binding("shift+up,alt+up", "roll(-1)", "rows up, the cursor stays", id="move.roll_up"),
     Binding("shift+down,alt+down", "roll(1)", "rows down, the cursor stays", id="move.roll_down"),
-    Binding("tab", "scope(1)", "next scope: all, by cgroup, by user, by program", id="scope.next"),
+    Binding("tab", "scope(1)", "next scope: all, by notebook, by cgroup, …", id="scope.next"),
     Binding("shift+tab", "scope(-1)", "scope before", id="scope.before"),
     Binding("f3,slash,L", "search", "search; again: next", id="find.search"),
     Binding("ampersand", "search_on(1)", "next match", id="find.next"),
@@ -58,6 +58,7 @@ OWN: list[BindingType] = [
     Binding("space", "tag", "tag the process, move down, refresh at once", id="tag"),
     Binding("c", "tag_family", "tag the process and all below it", id="tag.family"),
     Binding("U", "untag", "untag all", id="untag"),
+    Binding("a", "tag_idle", "tag all idle kernels; k halts them", id="tag.idle"),
     Binding("k,f9", "kill", "send a signal to the process, or to all tagged", id="kill"),
     Binding(
         "f7,right_square_bracket", "adjust(-1)", "oom_score_adj -100: killed later", id="oom.later"
@@ -115,7 +116,6 @@ OWN: list[BindingType] = [
 ABSENT = (
     ("right_curly_bracket,f19,shift+f7", "autogroup nice: not here, it changes no memory"),
     ("left_curly_bracket,f20,shift+f8", "autogroup nice: not here, it changes no memory"),
-    ("a", "CPU affinity: not here, it changes no memory; taskset does"),
     ("Y", "scheduling policy: not here, it changes no memory; chrt does"),
     ("b", "backtrace: not here; gdb -p PID, or py-spy dump"),
     ("s", "system calls: not here; strace -p PID"),

@@ -9,13 +9,14 @@ from textual.screen import Screen
 from memtui.model.fields import needs
 from memtui.model.filter import ALL as EVERYBODY
 from memtui.model.filter import parse_filter
-from memtui.model.groups import Group, by_cgroup, by_program, by_user
+from memtui.model.groups import Group, by_cgroup, by_notebook, by_program, by_user, idle_kernels
 from memtui.model.listing import Narrowing
 from memtui.model.query import Order
 from memtui.model.scopes import (
     ALL,
     CGROUPS,
     MINE,
+    NOTEBOOKS,
     PROGRAMS,
     SUMMED,
     TITLES,
@@ -30,6 +31,7 @@ from memtui.text import elide_left
 from memtui.tui.state import State
 from memtui.tui.widgets.groups import GroupTable
 from memtui.tui.widgets.table import ProcessTable
+from memtui.units import size
 
 if TYPE_CHECKING:
     from memtui.tui.app import MemtuiApp
@@ -53,6 +55,7 @@ class Listed(Screen[None]):
         self.table = ProcessTable(state.snapshot.procs, order, state.view, shown, narrowing)
         self.table.count = state.snapshot.count
         self.groups = GroupTable()
+        self.groups.tagged = self.table.tagged  # one set, changed in place
         self.scope = ALL
         self.there: tuple[str, ...] = (ALL,)  # the scopes that show something of their own
         self.frozen: tuple[Snapshot, View, str] | None = None
@@ -105,6 +108,8 @@ class Listed(Screen[None]):
     def _groups(self, procs: list[Proc]) -> list[Group]:
         if not self.table.shown.kernel:
             procs = [p for p in procs if not p.kernel_thread]
+        if self.scope == NOTEBOOKS:
+            return by_notebook(procs, self.snapshot.time)
         if self.scope == USERS:
             return by_user(procs)
         if self.scope == PROGRAMS:
@@ -160,10 +165,41 @@ class Listed(Screen[None]):
         self.show_words()
 
     def no_process(self) -> bool:
-        """Whether no process is under the cursor because sums are shown; then say so."""
-        if self.scope in SUMMED:
+        """Whether no process is under the cursor because sums are shown; then say so.
+
+        A notebook stands for its kernel.
+        """
+        none = self.scope in SUMMED and self.here is None
+        if none:
             self.say("choose a process first: Enter shows those of the row", "warn")
-        return self.scope in SUMMED
+        return none
+
+    @property
+    def here(self) -> Proc | None:
+        """The process under the cursor; of a notebook its kernel."""
+        return self.groups.kernel if self.scope in SUMMED else self.table.current
+
+    def action_tag_idle(self) -> None:
+        """Tag every kernel that has done nothing for so long; they are halted by the kill key."""
+        minutes = self.memtui.kept.idle_minutes
+        procs = self.snapshot.procs
+        found = idle_kernels(procs, minutes, self.snapshot.time)
+        kernels = sum(p.who is not None and p.who.is_kernel for p in procs)
+        if not found:
+            none = f"none of {kernels} kernels is" if kernels else "no kernel is here that is"
+            self.say(f"{none} known to be idle for {minutes:g} min", "warn")
+            return
+        self.table.tagged |= {p.identity for p in found}
+        roots = {p.identity for p in found}
+        held = sum(p.rss for p in procs if p.who is not None and p.who.root in roots)
+        self.table.draw()
+        self.groups.draw()
+        self.show_words()
+        which = "kernel" if len(found) == 1 else "kernels"
+        self.say(
+            f"tagged {len(found)} of {kernels} {which}, idle for {minutes:g} min or longer, "
+            f"RES {size(held)}; k halts them, U untags"
+        )
 
     # -- scopes
 

@@ -320,6 +320,13 @@ class MainScreen(Jobbed):
         """Tag the process, move down, and sample at once."""
         if self.no_process():
             return
+        if self.scope in SUMMED and self.here is not None:
+            self.table.tagged ^= {self.here.identity}
+            self.groups.move(1)
+            self.groups.draw()
+            self.show_words()
+            self.memtui.sampler.refresh()
+            return
         if self.table.thread is not None:
             self.say("not tagged: it is a thread, signals go to processes", "warn")
         if self.table.pool is not None:
@@ -337,7 +344,7 @@ class MainScreen(Jobbed):
     def action_untag(self) -> None:
         """Untag all."""
         self.table.tagged.clear()
-        self.table.draw()
+        self.rows_shown.draw()
         self.show_words()
 
     def action_redraw(self) -> None:

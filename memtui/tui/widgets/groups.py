@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from textual import events
 from textual.message import Message
 
 from memtui.model.groups import MEASURES, Group, arrange_groups
 from memtui.model.scopes import CGROUPS, USERS
+from memtui.model.snapshot import Identity, Proc
 from memtui.model.tree import LONE, Twig
 from memtui.render.scopes import (
     GroupColumn,
@@ -37,6 +38,7 @@ class GroupTable(Scrolling):
         self._rows: list[Group] = []
         self._twigs: list[Twig] | None = None
         self._limit: int | None = None  # bytes, of the limit that binds
+        self.tagged: Collection[Identity] = ()  # kernels that are
         self._columns: list[GroupColumn] = []
 
     @property
@@ -53,6 +55,11 @@ class GroupTable(Scrolling):
     def current(self) -> Group | None:
         """The group under the cursor."""
         return self._rows[self.cursor] if self._rows else None
+
+    @property
+    def kernel(self) -> Proc | None:
+        """The kernel of the notebook under the cursor; None where the rows are no notebooks."""
+        return self.current.kernel if self.current is not None else None
 
     def name_at(self, index: int) -> str:
         """Return what names a row."""
@@ -139,7 +146,9 @@ class GroupTable(Scrolling):
         shown = self._rows[self.top : self.top + self.page]
         for i, group in enumerate(shown):
             twig = LONE if self._twigs is None else self._twigs[self.top + i]
-            line = group_row(group, self._columns, width - 1, self._limit, twig)
+            tagged = group.kernel is not None and group.kernel.identity in self.tagged
+            mark = "tag" if tagged else ""
+            line = group_row(group, self._columns, width - 1, self._limit, twig, mark)
             lines.append([*fitted(line, width - 1), bar[i]])
         if not shown:
             lines.append([(" none is visible from here", "muted")])
