@@ -164,6 +164,9 @@ class CgroupLimiter:
                 asked = wanted(self._version, self._limits)
                 return cgroupmake.make_group(self._version, base, name, asked)
 
+    def gather(self) -> None:
+        """Do nothing: nobody leaves a group by forking."""
+
     def enter(self) -> None:
         """Move the calling process into the group."""
         cgroupmake.enter(self.group)

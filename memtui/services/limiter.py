@@ -52,6 +52,9 @@ class Limiter(Protocol):
     def prepare(self, limits: Limits) -> None:
         """Make what the limit needs. Raises Unavailable, and then leaves nothing behind."""
 
+    def gather(self) -> None:
+        """See to it that daemons stay with us, in a process that runs nothing but the command."""
+
     def enter(self) -> None:
         """Put the calling process, forked for the command, under the limit. Raises OSError."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from memtui.model.limits import AS, CGROUP, DATA, Limits, Room
+from memtui.model.limits import AS, AUTO, DATA, WATCH, Limits, Room
 from memtui.services.cgrouplimit import CgroupLimiter
 from memtui.services.limiter import Evidence, Limiter, Unavailable
 from memtui.services.manners import apply_manners
@@ -58,21 +58,40 @@ def _prepared(limiter: Limiter, limits: Limits) -> Limiter:
     return limiter
 
 
-def choose(method: str, limits: Limits) -> Chosen:
-    """Return the limiter for `method` (auto, cgroup, data, as), prepared for `limits`.
-
-    `auto` takes a cgroup, else RLIMIT_DATA: RLIMIT_AS would refuse programs that reserve much
-    and use little (node, java, Go). Raises Unavailable when the method asked for, or every
-    method, cannot be had. The caller must close() the limiter.
-    """
+def _limiter(method: str) -> Limiter:
+    """Return the limiter of a method; one that is not needed is not imported."""
     if method in (DATA, AS):
-        return Chosen(_prepared(RlimitLimiter(method), limits), limits)
+        return RlimitLimiter(method)
+    if method == WATCH:
+        from memtui.services.watching import WatchLimiter
+
+        return WatchLimiter()
+    return CgroupLimiter()
+
+
+def _attempt(method: str, limits: Limits) -> Limiter | Unavailable:
     try:
-        return Chosen(_prepared(CgroupLimiter(), limits), limits)
+        return _prepared(_limiter(method), limits)
     except Unavailable as e:
-        if method == CGROUP:
-            raise
-        return Chosen(_prepared(RlimitLimiter(DATA), limits), limits, f"no cgroup: {e}")
+        return e
+
+
+def choose(method: str, limits: Limits) -> Chosen:
+    """Return the limiter for `method`, prepared for `limits`.
+
+    `auto` takes a cgroup, else the watchdog: both count all processes together, and what is
+    used, not what is reserved. Raises Unavailable when the method asked for cannot be had. The
+    caller must close() the limiter.
+    """
+    if method != "auto":
+        return Chosen(_prepared(_limiter(method), limits), limits)
+    reasons: list[str] = []
+    for each in AUTO:
+        found = _attempt(each, limits)
+        if not isinstance(found, Unavailable):
+            return Chosen(found, limits, "; ".join(reasons))
+        reasons.append(f"no {each}: {found}")
+    raise Unavailable("; ".join(reasons))
 
 
 def read_room() -> Room:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from memtui.kernel.proctree import Sizes, read_sizes, read_tree
+from memtui.kernel.proctree import Sizes, read_sizes
 
 _FIRST_S, _FAST_S, _LAST_S = 0.002, 0.001, 0.05
 _GROWTH = 1.3
@@ -26,11 +26,11 @@ class Peaks:
         self.near = False  # it grows towards its limit
         self._hot = watched_limit // 2 if watched_limit else None
 
-    def look(self, pid: int, members: Iterable[int] | None = None) -> dict[int, Sizes]:
-        """Look at `pid` and its descendants, or at `members`; about 40 us for each."""
+    def look(self, pids: Iterable[int]) -> dict[int, Sizes]:
+        """Look at `pids`; about 40 us for each."""
         before = self.data
         found = {}
-        for each in read_tree(pid) if members is None else members:
+        for each in pids:
             if sizes := read_sizes(each):
                 found[each] = sizes
                 self.hwm = max(self.hwm, sizes.hwm)

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
-import os
 import resource
-import time
 
 from memtui.kernel import procfs, proctree
 from memtui.model.limits import AS, COUNTED, DATA, KILL, Limits
 from memtui.services.limiter import PATIENCE_S, Evidence, Unavailable
+from memtui.services.lineage import Lineage
 from memtui.services.peaks import Peaks
 from memtui.units import size_long
 
-_MARKER = "MEMTUI_RUN_ID"
-
 _ROUNDS = 20  # of looking for processes that were born meanwhile
-
-_serial = itertools.count()
 
 _RLIMITS = {
     DATA: ("RLIMIT_DATA", b"Max data size", "-d"),
@@ -53,7 +47,7 @@ class RlimitLimiter:
         self.unmet: list[str] = []
         self.mark: int | None = None
         self._limit = 0
-        self._id = f"{os.getpid()}-{next(_serial)}-{time.time_ns()}"
+        self._lineage = Lineage()
 
     @property
     def _which(self) -> int:
@@ -73,6 +67,10 @@ class RlimitLimiter:
         self._leave = limits.leave
         self.unmet += unmet_by_rlimits(limits)
 
+    def gather(self) -> None:
+        """Have orphans become our children."""
+        self._lineage.gather()
+
     def enter(self) -> None:
         """Set the soft limit on the calling process; its children inherit it.
 
@@ -88,8 +86,8 @@ class RlimitLimiter:
         """Do nothing: it entered by itself."""
 
     def environment(self) -> dict[str, str]:
-        """Return a mark: daemons leave the family and the session, but keep it."""
-        return {_MARKER: self._id}
+        """Return the mark that tells who belongs to it."""
+        return self._lineage.environment()
 
     def confirm(self, pid: int) -> int:
         """Return the soft limit in /proc/PID/limits."""
@@ -137,8 +135,8 @@ class RlimitLimiter:
         return f"{self._name} {size_long(self._limit)}: {self._counts} of each process by itself"
 
     def members(self, pid: int, session: bool) -> set[int]:
-        """Return `pid`, its descendants, and its session; who left both is missed."""
-        return set(proctree.read_family({pid}, pid if session else None))
+        """Return who belongs to it."""
+        return self._lineage.members(pid, session)
 
     def usage(self, pid: int, session: bool) -> int | None:
         """Return what the largest process has of what is limited: never more than `peak`."""
@@ -163,25 +161,8 @@ class RlimitLimiter:
         return self._most or None
 
     def finish(self, pid: int, session: bool) -> int:
-        """Kill what is left in the session; without one, orphans cannot be told from others."""
-        if not session:
-            return 0
-        if self._leave:
-            return len(self._remains(pid))
-        left: set[int] = set()
-        for _ in range(40):  # they may bear others while they die
-            doomed = self._remains(pid)
-            if not doomed:
-                break
-            left |= doomed
-            for each in doomed:
-                _kill(each)
-            time.sleep(0.005)
-        return len(left)
-
-    def _remains(self, pid: int) -> set[int]:
-        marked = proctree.read_marked(f"{_MARKER}={self._id}".encode())
-        return set(proctree.read_family(set(marked), pid))
+        """Kill what is left, unless it is to be left; return how many that are."""
+        return self._lineage.finish(pid, session, self._leave)
 
     def evidence(self, peaks: Peaks) -> Evidence:
         """Return how near one process came: an rlimit leaves no other trace."""
@@ -189,8 +170,3 @@ class RlimitLimiter:
 
     def close(self, patience_s: float = PATIENCE_S) -> None:
         """Do nothing: rlimits end with their processes."""
-
-
-def _kill(pid: int) -> None:
-    with contextlib.suppress(OSError):
-        os.kill(pid, 9)

@@ -95,6 +95,7 @@ def run(
     with supervise.blocked() as mask:
         chosen = choose(method, limits)
         try:
+            chosen.limiter.gather()
             before = cause.note(chosen.limiter.cgroup)
             started = launch(chosen, argv, mask, lambda: announce(chosen.describe()))
             return _supervise(chosen, started, watch, announce, before)

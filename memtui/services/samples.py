@@ -50,7 +50,7 @@ class Samples:
     def look(self) -> None:
         """Take one sample."""
         began = time.thread_time()
-        sizes = self.peaks.look(self._pid, self._members())
+        sizes = self.peaks.look(self._limiter.members(self._pid, self._session))
         point = self._point(sizes)
         with self._lock:
             self._take(point)
@@ -93,12 +93,6 @@ class Samples:
         if len(self._seen) == 1:  # else nobody knows whose it is
             ((pid, one),) = self._seen.items()
             self._seen[pid] = one._replace(hwm=max(one.hwm, rss))
-
-    def _members(self) -> set[int] | None:
-        """The group's processes; where there is no group, the family is walked."""
-        if self._limiter.cgroup is None:
-            return None
-        return self._limiter.members(self._pid, self._session)
 
     def _point(self, sizes: dict[int, Sizes]) -> Point:
         seconds = time.monotonic() - self._begun

@@ -103,9 +103,11 @@ class Supervisor:
     def _reap(self) -> None:
         """Take every change of state: several SIGCHLD may have come as one."""
         while self._ended is None:
-            pid, status, rusage = os.wait4(self._pid, os.WNOHANG | os.WUNTRACED)
+            pid, status, rusage = os.wait4(-1, os.WNOHANG | os.WUNTRACED)
             if pid == 0:
                 return
+            if pid != self._pid:
+                continue  # an orphan that became ours
             if os.WIFSTOPPED(status):
                 self._follow_stop(os.WSTOPSIG(status))
             else:

@@ -26,12 +26,12 @@ from tests.support.trees import TREES, copy
 NAMES = [
     "cgroup", "levels", "limit", "pressure", "oom_counters", "oom_watch", "oom_group",
     "host_oom_kill", "kernel_log", "journal", "processes", "pss", "schedstat", "descriptors",
-    "pidfd", "exit_information", "run_cgroup", "run_data", "run_as", "run_auto", "terminal",
-    "versions",
+    "pidfd", "exit_information", "run_cgroup", "run_watch", "run_data", "run_as", "run_auto",
+    "terminal", "versions",
 ]  # fmt: skip
 LIVE_ONLY = {
     "oom_watch", "kernel_log", "journal", "schedstat", "descriptors", "pidfd", "exit_information",
-    "run_cgroup", "run_data", "run_as", "run_auto", "terminal",
+    "run_cgroup", "run_watch", "run_data", "run_as", "run_auto", "terminal",
 }  # fmt: skip
 LINE = re.compile(r"([✓!✗?]) (ok|limited|no|unknown) +([a-z ]+?)  +\S.*")
 GLYPHS = {"ok": "✓", "limited": "!", "no": "✗", "unknown": "?"}
@@ -103,7 +103,7 @@ def test_what_is_found_is_true_for_whoever_asks(prefix: list[str]) -> None:
         assert (found["oom_watch"]["state"] == "ok") == real["eventfd"]
         assert "memory.oom_control" in found["oom_watch"]["means"]
     assert found["pidfd"]["state"] == "ok"
-    assert found["run_data"]["state"] == found["run_as"]["state"] == "ok"
+    assert {found[f"run_{way}"]["state"] for way in ("watch", "data", "as")} == {"ok"}
     assert found["terminal"]["state"] == "no"
 
 
@@ -114,9 +114,9 @@ def test_the_run_method_is_the_one_that_run_takes(prefix: list[str]) -> None:
     said = subprocess.run(run, capture_output=True, timeout=30, check=True).stderr.decode()
     method = found["run_auto"]["facts"]["method"]
     assert ("limit: cgroup v" in said) == (method == "cgroup")
-    assert ("RLIMIT_DATA" in said) == (method == "data")
+    assert ("watchdog" in said) == (method == "watch")
     assert (found["run_cgroup"]["state"] == "ok") == (method == "cgroup")
-    if method == "data":
+    if method == "watch":
         assert found["run_cgroup"]["grant"]
         assert found["run_cgroup"]["why"] in found["run_auto"]["facts"]["why_not_better"]
 
@@ -125,7 +125,7 @@ def test_the_run_method_is_the_one_that_run_takes(prefix: list[str]) -> None:
 def test_root_can_do_what_nobody_cannot(v1: Group) -> None:
     ours, theirs = findings(), findings(prefix=as_nobody())
     assert ours["run_auto"]["facts"]["method"] == "cgroup"
-    assert theirs["run_auto"]["facts"]["method"] == "data"
+    assert theirs["run_auto"]["facts"]["method"] == "watch"
     assert theirs["run_cgroup"]["why"].startswith("no permission to make a group in")
     restrict = Path("/proc/sys/kernel/dmesg_restrict").read_text().strip()
     if restrict == "1":

@@ -21,7 +21,7 @@ from tests.support.waiting import readable
 
 pytestmark = pytest.mark.world
 RUN = ("--limit", "64M")
-METHODS = ["cgroup", "data", "as"]
+METHODS = ["cgroup", "watch", "data", "as"]
 
 
 def text(raw: bytes) -> str:
@@ -120,7 +120,7 @@ def test_exit_status_is_the_commands(
 ) -> None:
     done = run_cli(*RUN, "--method", method, "sh", "-c", code, base=base)
     assert done.returncode == status
-    told = method != "cgroup" and code.startswith("exit") and status != 0
+    told = method in ("data", "as") and code.startswith("exit") and status != 0
     assert text(done.stderr).count("\n") == 1 + told, "an rlimit leaves no trace, a group does"
 
 
@@ -275,7 +275,8 @@ def test_unprivileged_user_falls_back_and_is_told_why() -> None:
     done = run_cli(*RUN, "-v", "--", "true", prefix=as_nobody())
     assert done.returncode == 0, text(done.stderr)
     line = text(done.stderr).splitlines()[0]
-    assert "of each process by itself; no cgroup: " in line
+    assert "limit: watchdog: 64.0 MiB of all processes together" in line
+    assert "; no cgroup: " in line
     done = run_cli(*RUN, "--method", "cgroup", "--", "echo", "ran", prefix=as_nobody())
     assert (done.returncode, done.stdout) == (125, b"")
     assert text(done.stderr).startswith("memtui: the command was not run: ")

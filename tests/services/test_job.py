@@ -281,6 +281,7 @@ def test_refused_job_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         Job.start("true", Limits(64 * MIB), "cgroup")
     job = Job.start("true", Limits(64 * MIB))
     try:
-        assert "of each process by itself; no cgroup: " in job.method_line
+        assert "watchdog: " in job.method_line
+        assert "; no cgroup: " in job.method_line
     finally:
         job.close()

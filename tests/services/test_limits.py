@@ -17,7 +17,7 @@ from memtui.kernel.roots import Roots
 from memtui.model.limits import MIN_LIMIT, Limits, parse_amount, parse_limit
 from memtui.model.runlimit import Ending, derive_verdict
 from memtui.services.cgrouplimit import bases
-from memtui.services.limits import CgroupLimiter, RlimitLimiter, Unavailable, choose, read_room
+from memtui.services.limits import CgroupLimiter, Unavailable, choose, read_room
 from tests.support.cgroups import MIB, Group
 from tests.support.trees import copy
 
@@ -182,13 +182,13 @@ def test_the_limit_that_a_group_escapes_is_the_least_around_us(tmp_path: Path) -
     assert found == [(80 * MIB, "/jobs/j1")] * 2 + [(90 * MIB, "/jobs/j1/step"), None]
 
 
-def test_no_cgroup_means_rlimit_with_the_reason(
+def test_no_cgroup_means_the_watchdog_with_the_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     absent = str(tmp_path / "absent")
     monkeypatch.setenv("MEMTUI_CGROUP_BASE", absent)
     chosen = choose("auto", Limits(64 * MIB))
-    assert isinstance(chosen.limiter, RlimitLimiter)
+    assert chosen.limiter.method == "watch"
     assert chosen.fallback.startswith("no cgroup: ")
     assert absent in chosen.fallback
     with pytest.raises(Unavailable, match="absent"):

@@ -9,7 +9,7 @@ from memtui.kernel import probe
 from memtui.kernel.errors import KernelError
 from memtui.kernel.pidfd import open_pidfd, send_pidfd
 from memtui.model.finding import NO, OK, Finding
-from memtui.model.limits import AS, CGROUP, DATA, Limits
+from memtui.model.limits import AS, CGROUP, DATA, WATCH, Limits
 from memtui.services.checks.seen import Seen, not_in_files
 from memtui.services.limiter import Limiter, Unavailable
 from memtui.services.limits import Chosen, choose
@@ -17,6 +17,7 @@ from memtui.services.limits import Chosen, choose
 _LIMIT = 64 << 20  # bytes; of a group that stays empty
 _MEANS = {
     CGROUP: "all processes of a command together, ended by the kernel at the limit",
+    WATCH: "all processes of a command together, ended by memtui, which looks again and again",
     DATA: "each process by itself: its allocations fail (RLIMIT_DATA)",
     AS: "each process by itself, address space (RLIMIT_AS): breaks node, java, Go",
 }
@@ -105,6 +106,6 @@ def _auto(found: Chosen | Unavailable) -> Finding:
 def check_run(seen: Seen) -> list[Finding]:
     """Say which ways to limit a command can be had, and which one `auto` takes."""
     if not seen.live:
-        names = ("run_cgroup", "run_data", "run_as", "run_auto")
+        names = (*(f"run_{method}" for method in _MEANS), "run_auto")
         return [not_in_files(name, "whether a command could be limited so") for name in names]
-    return [*(_method(m, _try(m)) for m in (CGROUP, DATA, AS)), _auto(_try("auto"))]
+    return [*(_method(m, _try(m)) for m in _MEANS), _auto(_try("auto"))]

@@ -1,0 +1,80 @@
+"""The processes of a run that no cgroup holds together: found by descent, session and a mark."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+
+from memtui.kernel import proctree
+from memtui.kernel.procfs import read_kin
+from memtui.kernel.subreaper import become_subreaper
+from memtui.services import herding
+
+MARKER = "MEMTUI_RUN_ID"
+GRACE_S = 0.2
+"""What a command leaves behind may end by itself in this time (`cmd > >(tee log)`)."""
+_MARKED_S = 1.0  # between two looks for marks: each reads every environment that it may
+
+_serial = itertools.count()
+
+
+class Lineage:
+    """Who belongs to one run.
+
+    In the foreground memtui runs nothing else, and orphans become its children: its descendants
+    are the run's. A command in the background leads a session and carries a mark; who was seen
+    once is remembered, wherever it goes.
+    """
+
+    def __init__(self) -> None:
+        self._id = f"{os.getpid()}-{next(_serial)}-{time.time_ns()}"
+        self._known: dict[int, int] = {}  # start times
+        self._marked = 0.0  # when marks were looked for, in monotonic seconds
+        self._ours = False
+
+    def environment(self) -> dict[str, str]:
+        """Return a mark: daemons leave the family and the session, but keep it."""
+        return {MARKER: self._id}
+
+    def gather(self) -> None:
+        """Have orphans become our children: for a run in the foreground, before it begins."""
+        self._ours = become_subreaper()
+
+    def members(self, pid: int, session: bool) -> set[int]:
+        """Return the living processes of the run that `pid` began."""
+        if session:
+            return self._of_session(pid)
+        found = proctree.read_descendants(os.getpid() if self._ours else pid)
+        return {p for p in found if (k := read_kin(p)) and k.living}
+
+    def _of_session(self, pid: int) -> set[int]:
+        founders = {pid} | {p for p, start in self._known.items() if _is(p, start)}
+        if time.monotonic() - self._marked > _MARKED_S:
+            self._marked = time.monotonic()
+            founders |= self._read_marked()
+        family = proctree.read_family(founders, pid)
+        self._known = {p: k.start for p, k in family.items()}
+        return set(family)
+
+    def _read_marked(self) -> set[int]:
+        return set(proctree.read_marked(f"{MARKER}={self._id}".encode()))
+
+    def remains(self, pid: int, session: bool) -> set[int]:
+        """Return who is left once the command has ended."""
+        self._marked = 0.0
+        return self.members(pid, session) - {pid}
+
+    def finish(self, pid: int, session: bool, leave: bool) -> int:
+        """Give what is left a moment to end, then kill it unless it is to be left; count it."""
+        end = time.monotonic() + GRACE_S
+        while (left := self.remains(pid, session)) and time.monotonic() < end:
+            time.sleep(0.005)
+        if leave or not left:
+            return len(left)
+        return len(left | herding.kill(lambda: self.remains(pid, session)))
+
+
+def _is(pid: int, start: int) -> bool:
+    kin = read_kin(pid)
+    return kin is not None and kin.start == start
