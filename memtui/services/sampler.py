@@ -326,6 +326,11 @@ class Sampler:
         """Sample at once."""
         self._waker.wake()
 
+    def hurry(self) -> None:
+        """Ask kernels' servers at once: something was done to one of theirs."""
+        if isinstance(self._processes, Processes) and self._processes.namer is not None:
+            self._processes.namer.notebooks.hurry()
+
     def stop(self) -> None:
         """End the thread; does not wait for a slow /proc."""
         self._stop = True

@@ -70,7 +70,7 @@ class Watch:
             return Verdict("waiting", f"{self.target.label} is ending", dying=True)
         back = None if usage is None or self._before is None else self._before - usage
         how = f"ended after {name_of(self.sig)}" if zombie is None else uncollected(zombie.stat)
-        text = f"{self.target.label} {how}; {_memory('it', self.target.rss, back)}"
+        text = f"{self.target.label} {how}; {came_back('it', self.target.rss, back)}"
         return Verdict("ended" if zombie is None else "uncollected", text, came_back=back)
 
     def _alive(self, age_s: float) -> Verdict:
@@ -121,7 +121,7 @@ class CrowdWatch:
             back = None if usage is None or self._before is None else self._before - usage
             held = sum(t.rss for t in self.targets)
             text = f"{named(self.targets)} ended after {name_of(self.sig)}"
-            text += f"; {_memory('they', held, back)}"
+            text += f"; {came_back('they', held, back)}"
             return Verdict("ended", text, came_back=back)
         if not is_ending(self.sig):
             return self._not_ending(left, age_s)
@@ -168,7 +168,8 @@ def _why_alive(look: Look, sig: int) -> str:
     return ": it handles the signal itself" if has(look.masks.caught, sig) else ""
 
 
-def _memory(who: str, rss: int, back: int | None) -> str:
+def came_back(who: str, rss: int, back: int | None) -> str:
+    """Return what came back, in words; `back` is None where the usage is not known (bytes)."""
     if back is None:
         return f"{who} held {size(rss)}"
     if back > 0:

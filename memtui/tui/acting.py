@@ -8,9 +8,10 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 from memtui.model.snapshot import Proc
+from memtui.services.kernels import INTERRUPT, Chosen, Kernels, KernelWatch, act, meant
 from memtui.services.killtree import Sent, now_ticks, send_all, send_tree
 from memtui.services.signals import name_of
-from memtui.services.target import Target, named
+from memtui.services.target import Outcome, Target, named
 from memtui.tui.following import Following
 from memtui.tui.screens.kill import KillDialog, Signal
 
@@ -29,6 +30,7 @@ class Acting:
         self._following = Following(screen, self._kill_left)
         self._sending: Thread | None = None
         self._adjuster: Adjuster | None = None
+        self._kernels: Kernels = {}  # who of the targets belongs to a notebook
 
     # -- signals
 
@@ -47,7 +49,12 @@ class Acting:
             self._screen.say("no process to send a signal to", "warn")
             return
         targets = [Target.open(p) for p in procs]
-        self._screen.app.push_screen(KillDialog(targets, self._closed(procs)), self._send)
+        for target, proc in zip(targets, procs, strict=True):
+            if proc.who is not None and proc.who.is_kernel:
+                target.command = f"{proc.who.label}  {target.command}"
+        self._kernels = {p.identity: p.who for p in procs if p.who is not None}
+        dialog = KillDialog(targets, self._closed(procs), self._kernels)
+        self._screen.app.push_screen(dialog, self._send)
 
     def _closed(self, procs: Sequence[Proc]) -> bool:
         """Whether those are trees: several, and with each all that is below it."""
@@ -61,6 +68,9 @@ class Acting:
         actions, usage = self._screen.memtui.actions, self._screen.state.usage
         targets, number = signal.targets, signal.number
         self._screen.action_untag()
+        if signal.verb:
+            self._do(signal, usage)
+            return
         if not signal.whole:
             self._sent(send_all(actions, targets, number, signal.confirmed), signal, usage)
             return
@@ -81,6 +91,40 @@ class Acting:
                 target.close()
         if sent.targets:
             self._following.add(sent.targets, signal.number, usage)
+
+    def _do(self, signal: Signal, usage: int | None) -> None:
+        """Halt, restart or interrupt kernels."""
+        actions = self._screen.memtui.actions
+        chosen = meant(signal.targets, self._kernels)
+        kernels = [t for t, _ in chosen]
+
+        def work() -> None:
+            done, refused = act(actions, chosen, signal.verb, signal.confirmed)
+            self._screen.call_later(self._done, done, refused, signal, usage)
+
+        for target in signal.targets:
+            if target not in kernels:  # it goes with its kernel
+                target.close()
+        self._screen.say(f"{signal.verb}: {', '.join(w.label for _, w in chosen[:3])} …")
+        self._sending = Thread(target=work, name="sending", daemon=True)
+        self._sending.start()
+
+    def _done(
+        self, done: Chosen, refused: list[Outcome], signal: Signal, usage: int | None
+    ) -> None:
+        self._screen.memtui.sampler.hurry()
+        ended = [t for t, _ in done] if signal.verb != INTERRUPT else []
+        for target in signal.targets:
+            if target not in ended:
+                target.close()
+        if refused:
+            more = f" (and {len(refused) - 1} more not)" if len(refused) > 1 else ""
+            self._screen.say(refused[0].text + more, "crit")
+        elif not ended:
+            names = ", ".join(w.label for _, w in done[:3])
+            self._screen.say(f"{names} interrupted: what it computed is stopped, its memory stays")
+        if ended:
+            self._following.watch(KernelWatch(done, signal.verb, usage))
 
     def _kill_left(self, targets: list[Target]) -> None:
         """SIGKILL those that another signal did not end; that was confirmed."""

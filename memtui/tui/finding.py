@@ -102,13 +102,17 @@ class Finding(Asking):
     # -- how it is shown
 
     def action_paths(self) -> None:
-        """Show names; else command lines with the programs' directories; else without those."""
+        """Leave out programs' directories; then show command lines in place of names; then all."""
         shown = self.table.shown
-        names = not shown.names and not shown.paths
-        self.show_as(shown._replace(names=names, paths=names or shown.names))
-        what = "names" if names else "command lines"
-        without = "" if names or shown.names else ", without the directories of programs"
-        self.say(f"{what} are shown{without}")
+        if shown.names and shown.paths:
+            self.show_as(shown._replace(paths=False))
+            self.say("programs are shown without their directories")
+        elif shown.names:
+            self.show_as(shown._replace(names=False, paths=True))
+            self.say("command lines are shown, of notebooks and the like too")
+        else:
+            self.show_as(shown._replace(names=True, paths=True))
+            self.say("names are shown where there are some, else command lines")
 
     def action_units(self) -> None:
         """Write all sizes in one unit, the next one each time."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from textual.timer import Timer
 
+from memtui.services.kernels import KernelWatch
 from memtui.services.target import Target
 from memtui.services.watch import CrowdWatch, Watch
 from memtui.tui.screens.confirm import ConfirmScreen
@@ -22,7 +23,7 @@ _GIVE_UP_S = 60.0
 class _Followed:
     """One process that got a signal."""
 
-    def __init__(self, watch: Watch | CrowdWatch) -> None:
+    def __init__(self, watch: Watch | CrowdWatch | KernelWatch) -> None:
         self.watch = watch
         self.since = time.monotonic()
         self.died: float | None = None
@@ -47,6 +48,13 @@ class Following:
         """Follow what the signal `number`, just sent, brings; `usage` is that of before."""
         watch = self._screen.memtui.actions.watch(targets, number, usage)
         self._followed.append(_Followed(watch))
+        if self._timer is None:
+            self._timer = self._screen.set_interval(_LOOK_S, self.check)
+
+    def watch(self, watch: KernelWatch) -> None:
+        """Tell what became of kernels, once a newer sample shows what came back."""
+        self._followed.append(_Followed(watch))
+        self.check()
         if self._timer is None:
             self._timer = self._screen.set_interval(_LOOK_S, self.check)
 

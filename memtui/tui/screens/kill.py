@@ -15,6 +15,7 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from memtui.services.actions import needs_confirmation
+from memtui.services.kernels import HALT, Kernels, Offer, advice, meant, offers
 from memtui.services.killtree import Herd, now_ticks
 from memtui.services.signals import Sig, parse_signal, signals
 from memtui.services.target import Target
@@ -32,6 +33,7 @@ class Signal(NamedTuple):
     confirmed: bool
     whole: bool = False  # to those born of them since the moment `since`, too
     since: int = 0  # clock ticks since boot
+    verb: str = ""  # of kernels, in place of a signal: "halt", "restart", "interrupt"
 
 
 class Read(Message):
@@ -66,9 +68,15 @@ class KillDialog(ModalScreen[Signal]):
         Binding("f5", "whole", "with or without descendants", id="kill.whole", priority=True),
     ]
 
-    def __init__(self, targets: list[Target], whole: bool = False) -> None:
-        """`whole`: the targets are trees; who is born of them meanwhile is meant, too."""
+    def __init__(
+        self, targets: list[Target], whole: bool = False, kernels: Kernels | None = None
+    ) -> None:
+        """`whole`: the targets are trees; who is born of them meanwhile is meant, too.
+
+        `kernels`: who of them belongs to a notebook.
+        """
         super().__init__()
+        self._kernels = kernels or {}
         self._targets = targets
         self._whole = whole
         self._since = now_ticks()
@@ -80,7 +88,7 @@ class KillDialog(ModalScreen[Signal]):
         self._signals = signals()
         self._typed = ""
         self._unknown = ""  # why what was typed is no signal
-        self._asking: Sig | None = None  # the signal that waits for a second confirmation
+        self._asking: Sig | Offer | None = None  # the signal that waits for a second confirmation
 
     # -- layout
 
@@ -96,18 +104,36 @@ class KillDialog(ModalScreen[Signal]):
                 yield Static(id="facts")
             yield Static(id="worth")
             yield Static(id="problem", classes="problem")
-            yield Choices(*(self._option(s) for s in self._signals))
+            yield Choices()
+
+    @property
+    def _offers(self) -> list[Offer]:
+        """What can be done with kernels; nothing where anybody else is meant, too."""
+        return offers(meant(self._targets, self._kernels))
+
+    @property
+    def _lines(self) -> list[Offer | Sig]:
+        """What is to choose from."""
+        return [*self._offers, *self._signals]
 
     @staticmethod
-    def _option(sig: Sig) -> Option:
-        name = (f"{sig.number:>3} {sig.name:<12}", "bold")
-        return Option(Content.assemble(name, (sig.meaning, "dim")), id=str(sig.number))
+    def _option(line: Offer | Sig) -> Option:
+        number = f"{line.number:>3}" if isinstance(line, Sig) else "  ›"
+        name = (f"{number} {line.name:<12}", "bold")
+        return Option(Content.assemble(name, (line.meaning, "dim")), id=line.name)
+
+    def _list(self) -> None:
+        """List what can be done, and stand at halting a kernel, else at SIGTERM."""
+        options, lines = self.query_one(OptionList), self._lines
+        options.clear_options()
+        options.add_options([self._option(line) for line in lines])
+        names = [line.name for line in lines]
+        options.highlighted = names.index(HALT) if HALT in names else 0
 
     def on_mount(self) -> None:
-        """Start at SIGTERM, the first of the list."""
-        options = self.query_one(OptionList)
-        options.highlighted = 0
-        options.focus()
+        """Start at what is done most."""
+        self._list()
+        self.query_one(OptionList).focus()
         self._arrange()
         self._show_target()
         self._read()
@@ -156,6 +182,8 @@ class KillDialog(ModalScreen[Signal]):
             words += "; with who is born meanwhile (F5: not)"
         elif self._more:
             words += f"; F5: {self._more} below too"
+        if why := advice(meant(self._targets, self._kernels)):
+            words += f"\n{why}"
         if self._total is not None and self._total.unread:
             count = f"{self._total.unread} of {len(self._targets)} " if which == "all" else ""
             words += f"\n{count}not readable: {self._total.why}"
@@ -238,6 +266,7 @@ class KillDialog(ModalScreen[Signal]):
         self._close_targets()
         self._targets = [Target.open_pid(int(event.value))] if event.value else []
         self._asking, self._whole, self._below = None, False, []
+        self._list()
         self._read()
         self._show_target()
 
@@ -270,7 +299,7 @@ class KillDialog(ModalScreen[Signal]):
             self._unknown = "" if numbers else str(e)
         for number in numbers:
             at = [s.number for s in self._signals].index(number)
-            self.query_one(OptionList).highlighted = at
+            self.query_one(OptionList).highlighted = at + len(self._offers)
         self._problem(self._unknown or self._refusal())
 
     def action_other(self) -> None:
@@ -306,12 +335,12 @@ class KillDialog(ModalScreen[Signal]):
             return
         self._finish(self._chosen(), confirmed=False)
 
-    def _chosen(self) -> Sig:
-        at = self.query_one(OptionList).highlighted
-        return self._signals[at or 0]
+    def _chosen(self) -> Sig | Offer:
+        return self._lines[self.query_one(OptionList).highlighted or 0]
 
-    def _finish(self, sig: Sig, confirmed: bool) -> None:
-        self.dismiss(Signal(self._targets, sig.number, confirmed, self._whole, self._since))
+    def _finish(self, chosen: Sig | Offer, confirmed: bool) -> None:
+        number, verb = (0, chosen.name) if isinstance(chosen, Offer) else (chosen.number, "")
+        self.dismiss(Signal(self._targets, number, confirmed, self._whole, self._since, verb))
 
     def action_leave(self) -> None:
         """Send nothing."""
