@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 
-MOST_MIB = 64
+MOST_MIB = 512
 given = dict(word.split("=", 1) for word in sys.argv[1:])
 mib = int(given.get("mib", 1))
 if mib > MOST_MIB:

@@ -1,15 +1,16 @@
 """A tree of processes: `width` children each, `depth` levels deep, with `mib` MiB of each's own.
 
 The first takes `shared` MiB before it forks, which all of them then have together. With hold=0
-each ends once it has its own and its children have ended.
+each ends once it has its own and its children have ended, `linger` seconds later.
 """
 
 import contextlib
 import os
 import signal
 import sys
+import time
 
-MOST_PROCESSES, MOST_MIB = 20, 256
+MOST_PROCESSES, MOST_MIB = 20, 512
 given = dict(word.split("=", 1) for word in sys.argv[1:])
 width, depth = int(given.get("width", 2)), int(given.get("depth", 1))
 own, shared = int(given.get("mib", 1)), int(given.get("shared", 0))
@@ -38,6 +39,7 @@ held = bytearray(b"x") * (own << 20)
 say("process", os.getpid())
 say("anon", len(held))
 if given.get("hold") == "0":
+    time.sleep(float(given.get("linger", 0)))
     failed = 0
     with contextlib.suppress(ChildProcessError):
         while True:

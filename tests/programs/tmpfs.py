@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 
-MOST_MIB = 128
+MOST_MIB = 512
 given = dict(word.split("=", 1) for word in sys.argv[1:])
 mib = int(given["mib"])
 if mib > MOST_MIB:

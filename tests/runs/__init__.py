@@ -1,0 +1,1 @@
+"""`memtui run` with every method on every kind of program, against what the program really took."""
