@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from memtui.model.limits import WATCH
 from memtui.model.runlimit import Result
 
 RUNS, PAUSED, STOPPING, ENDED = "runs", "paused", "stopping", "ended"
@@ -42,4 +43,13 @@ class JobView(NamedTuple):
     limits: tuple[tuple[float, int], ...] = ()  # each limit, from which second on
     term_s: float | None = None  # seconds since it was asked to end, while it has not
     anon: int | None = None  # of usage, what cannot be given back; None: not told apart
+    kind: str = ""  # the method, as `model.limits` names it
+    held: int | None = (
+        None  # what it had when it was stopped near its limit, for a person to decide
+    )
     course: tuple[Sequence[float], Sequence[float]] = ((), ())  # seconds, and bytes then
+
+    @property
+    def outlives(self) -> bool:
+        """Whether its limit stays in force when memtui is gone: a watchdog's does not."""
+        return self.kind != WATCH

@@ -196,6 +196,8 @@ class Job:
     def pause(self, on: bool) -> None:
         """Stop all of its processes, or let them go on."""
         with self._lock:
+            if not on and self.held is not None:
+                self._warden.go_on()
             for _ in range(3 if on else 1):  # one that was born meanwhile
                 self._send(signal.SIGSTOP if on else signal.SIGCONT)
 
@@ -249,6 +251,19 @@ class Job:
             self._closed = True
             self._output.close()
             self._limiter.close(PATIENCE_S if ended else 0.0)
+
+    def leave(self, file: int) -> bool:
+        """Let it run on without us, its output into an open file; whether it still runs.
+
+        Its limit stays, and so does its group: a later memtui removes that.
+        """
+        with self._lock:
+            if self.poll() is not None or self._closed:
+                return False
+            self._output.hand_over(file)
+            self._limiter.release()
+            self._closed = True
+            return True
 
     def _end(self) -> bool:
         """Kill until the command is reaped: a fork may outrun one round. False: it did not die."""

@@ -62,6 +62,8 @@ class _Held:
             tuple(self.limits),
             None if self.term is None or result else time.monotonic() - self.term,
             None if math.isnan(anon) else int(anon),
+            job.method,
+            job.held,
             (points.times, points.memory),
         )
 
@@ -183,6 +185,13 @@ class Jobs:
             held.job.close()
         return True
 
+    def leave(self) -> list[str]:
+        """Let what runs run on without memtui; return what to tell of each. Then comes `close`."""
+        with self._lock:
+            self._closed = True
+            every = dict(self._held)
+        return [told for n, held in every.items() if (told := _left(n, held.job))]
+
     def close(self) -> None:
         """End every command and remove its cgroup."""
         with self._lock:
@@ -191,3 +200,21 @@ class Jobs:
         for held in every:
             with contextlib.suppress(KernelError):  # a group that will not go
                 held.job.close()
+
+
+def _left(number: int, job: Job) -> str:
+    """Leave one; return where it is now, "" where it has ended."""
+    directory, name = StateDir(), f"left-{time.strftime('%Y%m%d-%H%M%S')}-{job.pid}.log"
+    try:
+        file, where = directory.create(name), f"its output goes on in {directory.path}/{name}"
+    except OSError as e:
+        directory.fail("its output is", e)
+        file, where = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC), directory.problem
+    try:
+        if not job.leave(file):
+            with contextlib.suppress(OSError):
+                os.unlink(f"{directory.path}/{name}")
+            return ""
+    finally:
+        os.close(file)
+    return f"command {number} goes on as PID {job.pid}: {job.command}; {job.method_line}; {where}"

@@ -13,6 +13,9 @@ from memtui.render.transcript import Transcript
 from memtui.units import size
 
 KEPT = 256 << 10  # bytes
+LEFT_MOST = 64 << 20
+"""Bytes that the output of a command which outlives memtui is kept up to."""
+_DRAIN = f"trap '' HUP INT QUIT XFSZ; ulimit -f {LEFT_MOST // 512}; cat; exec cat >/dev/null"
 _SHOWN = 64 << 10  # bytes taken at one look: what a flood wrote before them is left out, and told
 
 
@@ -74,11 +77,28 @@ class Output:
         """Wait until all was read, when the writers are known to be gone."""
         self._thread.join(timeout_s)
 
-    def close(self) -> None:
-        """End the thread and close the pipe; a writer that is left gets SIGPIPE."""
+    def hand_over(self, file: int) -> None:
+        """Let a small process read the pipe from now on, into an open file: no writer notices.
+
+        It ends with the last writer, or writes no more than `LEFT_MOST` and drops the rest.
+        """
+        self._stop()
+        with self._lock, contextlib.suppress(OSError):  # a full disk
+            os.write(file, self._data[-KEPT:])
+        null = (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0)
+        ends = [(os.POSIX_SPAWN_DUP2, self._fd, 0), (os.POSIX_SPAWN_DUP2, file, 1), null]
+        argv = ["/bin/sh", "-c", _DRAIN, "memtui-output"]
+        os.posix_spawn(argv[0], argv, dict(os.environ), file_actions=ends, setsid=True)
+        self.close()
+
+    def _stop(self) -> None:
         with contextlib.suppress(OSError):
             os.write(self._wake_w, b"x")
         self._thread.join(5)
+
+    def close(self) -> None:
+        """End the thread and close the pipe; a writer that is left gets SIGPIPE."""
+        self._stop()
         for fd in (self._fd, self._wake_r, self._wake_w):
             with contextlib.suppress(OSError):
                 os.close(fd)

@@ -109,6 +109,12 @@ class StateDir:
             raise
         self._sync()
 
+    def create(self, name: str) -> int:
+        """Make a new file and return its descriptor, open to be written. Raises OSError."""
+        self._make()
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+        return os.open(self._at(name), flags, 0o600)
+
     def append(self, name: str, line: bytes) -> None:
         """Add a line, on the disk when this returns. Raises OSError. Needs the lock.
 

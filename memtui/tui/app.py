@@ -31,7 +31,6 @@ from memtui.services.toml import Value
 from memtui.text import safe
 from memtui.tui.alarms import Alarms
 from memtui.tui.messages import OomSeen, SnapshotReady
-from memtui.tui.screens.confirm import ConfirmScreen
 from memtui.tui.screens.main import MainScreen
 from memtui.tui.state import State
 from memtui.tui.terminal import SeamlessDriver, leave_at_once
@@ -182,30 +181,31 @@ class MemtuiApp(App[int]):
     # -- the end
 
     async def action_quit(self) -> None:
-        """End memtui; where a command still runs that would end with it, ask first."""
-        running = len(self._main.running.running)
-        if not running or self._asked:
+        """End memtui; where commands still run, ask what is to become of them."""
+        views = self._main.running.running
+        if not views or self._asked:
             self.keep_shown()
             self._leave(0)
             return
-        self._asked = True
-        what = "A command still runs" if running == 1 else f"{running} commands still run"
-        question = f"{what} under a limit of memtui's. Quitting ends it, too."
-        self.push_screen(ConfirmScreen("Quit", question, "quit and end it"), self._answered)
+        from memtui.tui.screens.quit import QuitDialog
 
-    def _answered(self, yes: bool | None) -> None:
+        self._asked = True
+        self.push_screen(QuitDialog(views), self._answered)
+
+    def _answered(self, answer: str | None) -> None:
         self._asked = False
-        if yes:
+        if answer:
             self.keep_shown()
-            self._leave(0)
+            self._leave(0, self._main.running.leave() if answer == "leave" else ())
 
     def _ended_by(self, number: int) -> None:
         self._leave(128 + number)
 
-    def _leave(self, status: int) -> None:
+    def _leave(self, status: int, told: Sequence[str] = ()) -> None:
+        """End; `told` is said when the terminal is given back."""
         self.sampler.stop()
         self._alarms.close()
         self._main.close()
         if self._mode is not None and not self.is_headless:
-            leave_at_once(self, status, self._mode)
+            leave_at_once(self, status, self._mode, told)
         self.exit(status, return_code=status)

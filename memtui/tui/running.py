@@ -233,6 +233,10 @@ class Running:
         self._show = not self._show
         self._screen.show_state()
 
+    def leave(self) -> list[str]:
+        """Let what runs run on when memtui ends; return what to tell of it."""
+        return [safe(told) for told in self.jobs.leave()]
+
     def close(self) -> None:
         """End every command that runs, and remove its cgroup."""
         self.jobs.close()

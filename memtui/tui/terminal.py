@@ -7,6 +7,7 @@ import os
 import sys
 import termios
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 from textual.app import App
@@ -31,11 +32,11 @@ class SeamlessDriver(LinuxDriver):
         super().write(data)
 
 
-def leave_at_once(app: App[int], status: int, mode: list[Any]) -> None:
+def leave_at_once(app: App[int], status: int, mode: list[Any], told: Sequence[str] = ()) -> None:
     """Give the terminal back and end the process; returns only where there is no driver.
 
     Textual's own way waits for its input thread, which sleeps 0.1 s at a time.
-    `mode` is what termios.tcgetattr said of stdin before memtui began.
+    `mode` is what termios.tcgetattr said of stdin before memtui began; `told` is said last.
     """
     driver = app._driver
     if driver is None:
@@ -52,5 +53,7 @@ def leave_at_once(app: App[int], status: int, mode: list[Any]) -> None:
     with contextlib.suppress(termios.error):
         termios.tcsetattr(0, termios.TCSAFLUSH, mode)
     with contextlib.suppress(OSError):
+        for line in told:
+            print(f"memtui: {line}", file=sys.__stderr__, flush=True)
         sys.stdout.flush()
     os._exit(status)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from collections.abc import Iterator
@@ -121,9 +122,35 @@ def test_quitting_asks_then_ends_the_command_and_leaves_no_group(
     assert len(pids(memory_group)) >= 2
     term.send("q")
     term.wait_for("still runs")
-    term.send("y")
+    term.send("e")
     assert term.exit_status() == 0
     assert groups(memory_group) == []
+
+
+def test_a_command_that_is_left_runs_on_under_its_limit_and_can_still_write(
+    term: Terminal, memory_group: Group, tmp_path: Path
+) -> None:
+    go, done = tmp_path / "go", tmp_path / "done"
+    wait = f"while ! [ -e {go} ]; do sleep 0.05; done"
+    fill(term, f"echo before; {wait}; seq 200000; echo after; touch {done}; sleep 60", "64M")
+    term.send("Enter")
+    until(lambda: len(pids(memory_group)) >= 1)
+    term.wait_for(re.compile("│ before"))
+    term.send("q")
+    term.wait_for("still runs")
+    term.send("l")
+    assert term.exit_status() == 0
+    assert len(pids(memory_group)) >= 1
+    (name,) = groups(memory_group)
+    assert str(64 << 20) == Group(memory_group.dir / name).limit_file.read_text().strip()
+    said = "".join(term.lines()).replace(" ", "")
+    (log,) = Path(os.environ["XDG_STATE_HOME"]).rglob("left-*.log")
+    assert log.name in said
+    assert log.stat().st_mode & 0o777 == 0o600
+    go.touch()
+    until(done.exists)  # more than a pipe holds was written, and nobody was killed for it
+    until(lambda: log.read_text().endswith("200000\nafter\n"))
+    assert log.read_text().startswith("before\n1\n2\n")
 
 
 def test_sigterm_ends_the_command_too(term: Terminal, memory_group: Group) -> None:
