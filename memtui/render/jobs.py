@@ -52,12 +52,19 @@ def _usage_words(view: JobView) -> Line:
     return [(text, "bold" if danger == "calm" else danger)]
 
 
-def state_words(view: JobView) -> Line:
-    """Return where it stands: usage against its limit, or how it ended; its peak and its time."""
+def state_words(view: JobView, width: int = 999) -> Line:
+    """Return where it stands: usage against its limit, or how it ended; its peak and its time.
+
+    The time, then the peak, give way where there is no room.
+    """
     line = _usage_words(view) if view.result is None else _ended_words(view.result)
-    line += [("  peak ", "muted"), (size(view.peak), ""), ("  ", ""), (duration(view.seconds), "")]
     if view.state in (PAUSED, STOPPING):
         line = [(f"{view.state} ", "warn"), *line]
+    peak: Line = [("  peak ", "muted"), (size(view.peak), "")]
+    took: Line = [("  ", ""), (duration(view.seconds), "")]
+    for more in (peak, took):
+        if width_of(line) + width_of(more) <= width:
+            line += more
     return line
 
 
@@ -75,7 +82,7 @@ def job_panel(view: JobView, width: int, height: int) -> list[Line]:
     keys: Line = [("j", "accent"), (" graph  ", "muted"), ("J", "accent"), (" all", "muted")]
     title: Line = [("run ", "muted"), (elide(view.command, max(8, width - 26)), "job")]
     inner = width - 3
-    body = [state_words(view), *verdict_lines(view, inner)]
+    body = [state_words(view, inner), *verdict_lines(view, inner)]
     if height > 3:
         body.insert(1, job_bar(view, inner))
     if height > 6 and view.result is None:

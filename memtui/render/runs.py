@@ -17,7 +17,7 @@ def past_lines(
     """Return commands of before with their limits, from `top` on, under a heading."""
     count = f"{len(past)} " if past else ""
     more = [(count, "head")] if len(past) > height - 1 else []
-    lines = [spread([("Recent", "head")], [*more], width)]
+    lines = [spread([("Recent", "head")], [*more], width, "label")]
     for i, known in enumerate(past[top : top + height - 1], top):
         lines.append(_past_line(known, i == chosen, width))
     if not past:
@@ -32,7 +32,7 @@ def _past_line(known: Known, chosen: bool, width: int) -> Line:
     right: Line = [(f"  {way}", "head"), (f"{safe(limit):>8} ", "label")]
     room = width - sum(cells(t) for t, _ in right) - 2
     mark = ("▸ ", "key") if chosen else ("  ", "label")
-    return spread([mark, (elide(safe(command), room), "label")], right, width)
+    return spread([mark, (elide(safe(command), room), "label")], right, width, "label")
 
 
 def method_line(method: str, focused: bool, width: int) -> Line:

@@ -63,12 +63,15 @@ def cut(line: Line, width: int) -> Line:
     return [*fitted(line, max(0, width - 1)), ("…", "muted")] if width > 0 else []
 
 
-def spread(left: Line, right: Line, width: int) -> Line:
-    """Return `left` and `right` at the two ends of a line; `right` is never cut before `left`."""
+def spread(left: Line, right: Line, width: int, role: str = "") -> Line:
+    """Return `left` and `right` at the two ends of a line; `right` is never cut before `left`.
+
+    `role` is that of the blanks between them.
+    """
     room = width - width_of(right)
     if room <= 0:
-        return fitted(right, width)
-    return fitted(left, room) + right
+        return fitted(right, width, role)
+    return fitted(left, room, role) + right
 
 
 def rule(title: Line, width: int, right: Line | None = None, start: str = "─") -> Line:

@@ -6,9 +6,9 @@ from memtui.model.limits import AS, CGROUP, DATA
 from memtui.services.cgrouplimit import CgroupLimiter
 
 _WORDS = {
-    CGROUP: "a cgroup: all its processes together, swap too; killed at the limit",
-    DATA: "RLIMIT_DATA: private memory of each process; allocations fail at the limit",
-    AS: "RLIMIT_AS: address space of each process; node, java and Go reserve much of it",
+    CGROUP: "cgroup: all processes together, swap too; killed at the limit",
+    DATA: "RLIMIT_DATA: private memory of each process; allocations fail",
+    AS: "RLIMIT_AS: address space of each process; node, java and Go reserve much",
 }
 
 

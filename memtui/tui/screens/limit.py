@@ -42,14 +42,12 @@ class LimitDialog(ModalScreen[int]):
             yield Static(Content(f"limit {size(view.limit)}; {now}"), classes="muted")
             with Horizontal(classes="row"):
                 yield Static("Limit    ")
-                yield Input(placeholder="500M, 2G, 50% or free-10%", id="limit")
+                # the present limit is proposed, to be written over: what has the focus is selected
+                yield Input(size(view.limit), placeholder="500M, 2G, 50% or free-10%", id="limit")
             yield Static(id="meaning", classes="muted")
 
     def on_mount(self) -> None:
-        """Propose the present limit, to be written over."""
-        field = self.query_one(Input)
-        field.value = size(self._view.limit)
-        field.focus()
+        """Say what the present limit means."""
         self._check()
 
     def on_input_changed(self) -> None:

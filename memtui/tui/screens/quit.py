@@ -60,7 +60,8 @@ def _named(views: Sequence[JobView], width: int) -> list[Line]:
         now = f"{size(view.usage)} / {size(view.limit)}  {duration(view.seconds):>7} "
         right: Line = [(f"  {now}", "head")]
         command = elide(view.command, max(8, width - len(now) - 6))
-        lines.append(cut(spread([("  ▶ ", "key"), (command, "label")], right, width), width))
+        left: Line = [("  ▶ ", "key"), (command, "label")]
+        lines.append(cut(spread(left, right, width, "label"), width))
     return [*lines, []]
 
 

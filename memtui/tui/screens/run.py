@@ -195,10 +195,10 @@ class RunDialog(ModalScreen[Request]):
         words = [size_long(limit)]
         if (share := percent(limit, self._room.quota)) is not None:
             words.append(f"{share:.0f}% of the quota")
-        if self._room.free is not None:
-            more = "more than the" if limit > self._room.free else "of the"
-            words.append(f"{more} {size(self._room.free)} that are free now")
-        return ", ".join(words)
+        if (free := self._room.free) is None:
+            return ", ".join(words)
+        more = "more than the " if limit > free else ""
+        return f"{', '.join(words)}; {more}{size(free)} {'that ' if more else ''}are free now"
 
     def on_method_field_changed(self) -> None:
         """Say what the method means here."""
