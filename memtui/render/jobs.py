@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from textwrap import wrap
 
 from memtui.model.job import ENDED, PAUSED, RUNS, STOPPING, JobView
-from memtui.model.runlimit import Result
+from memtui.model.runlimit import Result, as_option
 from memtui.render.course import course_lines
 from memtui.render.palette import level
 from memtui.render.quota import ANON, CACHE, Segment, bar
@@ -68,13 +68,24 @@ def state_words(view: JobView, width: int = 999) -> Line:
     return line
 
 
+def suggestion(result: Result) -> str:
+    """Return which limit to take next time; "" where the limit has nothing to do with the end."""
+    if result.advice is None or result.advice.limit is None:
+        return result.advice.text if result.advice else ""
+    limit = as_option(result.advice.limit)
+    return f"{limit} would have done" if result.verdict.kind == "ok" else f"R runs it with {limit}"
+
+
 def verdict_lines(view: JobView, width: int) -> list[Line]:
-    """Return how it ended, in a sentence."""
+    """Return how it ended, in a sentence, and what to do about it."""
     if view.result is None:
         return []
     role = "warn" if view.result.notable else "bold"
-    text = safe(view.result.verdict.text)
-    return [[(line, role)] for line in wrap(text, max(8, width))[:_SENTENCE]]
+    text, more = safe(view.result.verdict.text), suggestion(view.result)
+    lines: list[Line] = [[(line, role)] for line in wrap(text, max(8, width))[:_SENTENCE]]
+    if more and lines and width_of(lines[-1]) + len(more) + 2 <= width:
+        return [*lines[:-1], [*lines[-1], (f"; {more}", "muted")]]
+    return [*lines, [(more, "muted")]] if more else lines
 
 
 def job_panel(view: JobView, width: int, height: int) -> list[Line]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from memtui.model.limits import AS, CGROUP, DATA
-from memtui.services.cgrouplimit import CgroupLimiter
+from memtui.model.limits import AS, AUTO, CGROUP, DATA, SYSTEMD, WATCH
+from memtui.services.limits import limiter_of
 
 _WORDS = {
     CGROUP: "cgroup: all processes together, swap too; killed at the limit",
+    SYSTEMD: "systemd scope: all processes together; killed at the limit",
+    WATCH: "watchdog: memtui looks at all processes, and kills at the limit",
     DATA: "RLIMIT_DATA: private memory of each process; allocations fail",
     AS: "RLIMIT_AS: address space of each process; node, java and Go reserve much",
 }
@@ -17,11 +19,10 @@ def foresee(method: str) -> tuple[str, str]:
 
     Only looks: a method that seems possible may still be refused.
     """
-    if method in (DATA, AS):
-        return _WORDS[method], ""
-    why = CgroupLimiter().probe()
-    if why is None:
-        return _WORDS[CGROUP], ""
-    if method == CGROUP:
-        return "cannot be had here", str(why)
-    return _WORDS[DATA], f"no cgroup: {why}"
+    reasons: list[str] = []
+    for each in AUTO if method == "auto" else (method,):
+        why = limiter_of(each).probe()
+        if why is None:
+            return _WORDS[each], "; ".join(reasons)
+        reasons.append(f"no {each}: {why}")
+    return "cannot be had here", "; ".join(reasons)

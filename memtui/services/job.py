@@ -10,10 +10,12 @@ import time
 
 from memtui.kernel.errors import KernelError
 from memtui.kernel.procfs import read_kin
-from memtui.model.limits import KERNEL_GROUPS, Limits
+from memtui.model.limits import AS, KERNEL_GROUPS, Limits
 from memtui.model.memseries import Points
-from memtui.model.runlimit import Ending, Result, Verdict, derive_verdict
+from memtui.model.runlimit import Ending, Result, Verdict, advise, derive_verdict
 from memtui.render.spans import Line
+from memtui.services import cause
+from memtui.services.launch import Started
 from memtui.services.limiter import PATIENCE_S
 from memtui.services.limits import Chosen, Unavailable, choose
 from memtui.services.output import Output
@@ -42,6 +44,7 @@ class Job:
         self.command = safe(command)
         self.started = time.time()  # seconds since the epoch
         self._begun = time.monotonic()
+        self._before = cause.note(self._limiter.cgroup)
         self.pid, fd, self.limit = launch_shell(chosen, command)
         self.method = self._limiter.method
         self.method_line = chosen.describe()
@@ -164,19 +167,28 @@ class Job:
     def _finish(self) -> None:
         """Judge the end, once nothing of the job runs any more, and remove its group."""
         left = self._limiter.finish(self.pid, True)
-        code = self._code or 0
-        status, sig = (code, None) if code >= 0 else (None, -code)
-        known = self._limiter.evidence(self._samples.peaks)
-        verdict = derive_verdict(
-            Ending(self.method, self.limit, status, sig, *known, ended_for=self._warden.ended_for)
-        )
-        if sig is not None and sig == self._sent and not verdict.oom:
-            verdict = Verdict("signal", f"ended from here, by signal {sig}")
+        end = self._ending()
+        verdict = derive_verdict(end)
+        if end.signal is not None and end.signal == self._sent and not verdict.oom:
+            verdict = Verdict("signal", f"ended from here, by signal {end.signal}")
         peak = self._limiter.peak(self._samples.peaks)
-        self._result = Result(status, sig, verdict, peak, self.peak_of, self._seconds, left)
+        known = verdict, peak, self.peak_of, self._seconds, left
+        advice = advise(end, verdict, peak)
+        self._result = Result(end.status, end.signal, *known, advice=advice)
         self._output.drain(0.5)
         with contextlib.suppress(KernelError):  # close() tries again, and tells
             self._limiter.close()
+
+    def _ending(self) -> Ending:
+        """What is known of the end; what could be read of its cause is asked for."""
+        code = self._code or 0
+        status, sig = (code, None) if code >= 0 else (None, -code)
+        known = self._limiter.evidence(self._samples.peaks)
+        end = Ending(self.method, self.limit, status, sig, *known, self._warden.ended_for)
+        if self.method == AS:  # its program is a shell, which tells nothing
+            return end
+        started = Started(self.pid, self._begun, 0, "/bin/sh")
+        return cause.find(end, self._before, self._limiter.cgroup, started)
 
     @property
     def seconds(self) -> float:
@@ -230,6 +242,7 @@ class Job:
             if self._over:
                 raise Unavailable("the command has ended")
             self.limit = self._limiter.change(self.pid, True, limit)
+            self._warden.change(self.limit)
             self.method_line = f"limit: {self._limiter.describe()}"
             return self.limit
 

@@ -18,6 +18,7 @@ __all__ = [
     "RlimitLimiter",
     "Unavailable",
     "choose",
+    "limiter_of",
     "read_room",
 ]
 
@@ -58,7 +59,7 @@ def _prepared(limiter: Limiter, limits: Limits) -> Limiter:
     return limiter
 
 
-def _limiter(method: str) -> Limiter:
+def limiter_of(method: str) -> Limiter:
     """Return the limiter of a method; one that is not needed is not imported."""
     if method in (DATA, AS):
         return RlimitLimiter(method)
@@ -71,7 +72,7 @@ def _limiter(method: str) -> Limiter:
 
 def _attempt(method: str, limits: Limits) -> Limiter | Unavailable:
     try:
-        return _prepared(_limiter(method), limits)
+        return _prepared(limiter_of(method), limits)
     except Unavailable as e:
         return e
 
@@ -84,7 +85,7 @@ def choose(method: str, limits: Limits) -> Chosen:
     caller must close() the limiter.
     """
     if method != "auto":
-        return Chosen(_prepared(_limiter(method), limits), limits)
+        return Chosen(_prepared(limiter_of(method), limits), limits)
     reasons: list[str] = []
     for each in AUTO:
         found = _attempt(each, limits)

@@ -78,6 +78,11 @@ class Warden:
         elif self._watches and now >= self._due:
             self._watch()
 
+    def change(self, limit: int) -> None:
+        """Go by another limit from now on; the limiter has it already."""
+        self._limits = self._limits._replace(limit=limit)
+        self._mark = self._limiter.mark
+
     def go_on(self) -> None:
         """Let it go on after it was stopped: somebody has decided so."""
         if self.held is None:

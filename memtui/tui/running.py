@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from memtui.model.job import PAUSED, JobView, Request
 from memtui.model.limits import Room
-from memtui.render.jobs import job_panel
+from memtui.model.runlimit import as_option
+from memtui.render.jobs import job_panel, suggestion
 from memtui.render.spans import Line, plain
 from memtui.render.transcript import KEPT_LINES
 from memtui.services.history import History, Past
@@ -71,7 +72,7 @@ class Running:
         heading = "Run under a memory limit"
         if again is not None:
             heading = "Run again" if again.result else "End it, and run again"
-        request = again.request if again else None
+        request = _again(again) if again else None
         dialog = RunDialog(self._room(), self._history.past, request, heading)
         self._screen.app.push_screen(dialog, partial(self._asked, again))
 
@@ -211,8 +212,11 @@ class Running:
     def _tell_end(self, view: JobView) -> None:
         assert view.result is not None
         role = "warn" if view.result.notable else "accent"
-        peak = f", peak {size(view.peak)}" if view.peak is not None else ""
-        self._say(f"{elide(view.command, 24)}: {view.result.verdict.text}{peak}", role)
+        verdict = view.result.verdict
+        peak = f", peak {size(view.peak)}" if view.peak is not None and not verdict.has_peak else ""
+        more = suggestion(view.result) if view.result.notable else ""
+        words = f"{verdict.text}{peak}{'; J, ' if more else ''}{more}"
+        self._say(f"{elide(view.command, 24)}: {words}", role)
 
     @property
     def shown(self) -> bool:
@@ -242,3 +246,11 @@ class Running:
         self.jobs.close()
         if self._history is not None:
             self._history.close()
+
+
+def _again(view: JobView) -> Request:
+    """What was asked for; with the limit that is suggested, where it ended for that."""
+    advice = view.result.advice if view.result and view.result.notable else None
+    if advice is None or advice.limit is None:
+        return view.request
+    return view.request._replace(limit=advice.limit, typed=as_option(advice.limit))

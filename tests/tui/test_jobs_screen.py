@@ -80,6 +80,50 @@ def chosen(term: Terminal, number: int) -> re.Pattern[str]:
     return re.compile(rf"^─ {number} ", re.MULTILINE)
 
 
+def confirm(term: Terminal, key: str, question: str, answer: str = "y") -> None:
+    """Press a key, or click what is named so, and answer the question that comes."""
+    if len(key) > 1:
+        term.click(*spot(term, key))
+    else:
+        term.send(key)
+    term.wait_for(question)
+    term.send(answer)
+    term.wait_for(lambda lines: question not in "\n".join(lines))
+
+
+def pause_and_go_on(term: Terminal, group: Group) -> None:
+    term.send("z")
+    until(lambda: states(group) == {"T"})
+    term.wait_for("‖ paused")
+    term.send("z")
+    until(lambda: "T" not in states(group))
+
+
+def limit_anew(term: Terminal, group: Group) -> None:
+    term.send("l")
+    term.wait_for("Another limit")
+    term.type("128M")
+    term.wait_for("128 MiB, of which")
+    term.send("Enter")
+    until(lambda: group.limit_file.read_text().strip() == str(128 * MIB))
+    term.wait_for(re.compile(r"[45]\d\.\dM / +128M"))
+    term.send("l")
+    term.wait_for("Another limit")
+    term.type("8M")
+    term.wait_for("asked again")
+    confirm(term, "\r", "Less than it uses", "n")
+    assert group.limit_file.read_text().strip() == str(128 * MIB)
+
+
+def run_again(term: Terminal, memory_group: Group, text: str, limit: str) -> Group:
+    term.send("R")
+    term.wait_for("Run again")
+    term.type(limit)
+    term.wait_for(re.compile(rf"Limit +{limit}"))
+    term.send("Enter")
+    return group_of(memory_group, text)
+
+
 def test_a_command_is_paused_limited_anew_stopped_and_run_again(
     term: Terminal, memory_group: Group, tmp_path: Path
 ) -> None:
@@ -89,66 +133,32 @@ def test_a_command_is_paused_limited_anew_stopped_and_run_again(
     run(term, "trap '' TERM; echo stubborn; while :; do sleep 0.2; done", "64M")
     stubborn = group_of(memory_group, "stubborn")
     term.send("J")
-    term.wait_for(re.compile(r"2 running, 0 ended"))
+    term.wait_for("2 running, 0 ended")
     term.wait_for(chosen(term, 2))
     term.send("Down")
     term.wait_for(chosen(term, 1))
     term.wait_for(re.compile(r"[45]\d\.\dM / +96\.0M +5\d%"))  # its bar, and below it its output
     term.wait_for("holding 48 MiB")
-
-    term.send("z")
-    until(lambda: states(group) == {"T"})
-    term.wait_for(re.compile(r"paused +2|‖ paused"))
-    term.send("z")
-    until(lambda: "T" not in states(group))
-
-    term.send("l")
-    term.wait_for("Another limit")
-    term.type("128M")
-    term.wait_for(re.compile(r"128 MiB, of which"))
-    term.send("Enter")
-    until(lambda: group.limit_file.read_text().strip() == str(128 * MIB))
-    term.wait_for(re.compile(r"[45]\d\.\dM / +128M"))
-    term.send("l")
-    term.wait_for("Another limit")
-    term.type("8M")
-    term.wait_for("asked again")
-    term.send("Enter")
-    term.wait_for("Less than it uses")
-    term.send("n")
-    term.wait_for(lambda lines: "Less than it uses" not in "\n".join(lines))
-    assert group.limit_file.read_text().strip() == str(128 * MIB)
-
-    term.send("k")
-    term.wait_for("SIGTERM to its")
-    term.send("y")
-    term.wait_for(re.compile(r"1 running, 1 ended"))
+    pause_and_go_on(term, group)
+    limit_anew(term, group)
+    confirm(term, "k", "SIGTERM to its")
+    term.wait_for("1 running, 1 ended")
     until(lambda: not group.dir.exists())
     term.wait_for("exit 143")
 
-    term.send("Up")
+    term.click(*spot(term, "trap '' TERM; echo"))
     term.wait_for(chosen(term, 2))
-    term.send("k")
-    term.wait_for("SIGTERM to its")
-    term.send("y")
+    confirm(term, "k stop", "SIGTERM to its")
     term.wait_for("stopping")
     assert stubborn.dir.exists()
-    term.send("k")
-    term.wait_for("SIGKILL to its")
-    term.send("y")
+    confirm(term, "k", "SIGKILL to its")
     term.wait_for("2 ended")
     until(lambda: not stubborn.dir.exists())
 
-    term.send("R")
-    term.wait_for("Run again")
-    term.wait_for("64M")
-    term.type("72M")
-    term.wait_for("72.0 MiB")
-    term.send("Enter")
-    again = group_of(memory_group, "stubborn")
+    again = run_again(term, memory_group, "stubborn", "72M")
     assert again.limit_file.read_text().strip() == str(72 * MIB)
     term.wait_for(chosen(term, 3))
-    term.wait_for("stubborn")
+    term.wait_for(re.compile("^ stubborn", re.MULTILINE))
     term.send("s")
     term.wait_for("output kept in")
     (kept,) = Path(os.environ["XDG_STATE_HOME"]).rglob("output-*.txt")
@@ -157,9 +167,26 @@ def test_a_command_is_paused_limited_anew_stopped_and_run_again(
         os.kill(pid, signal.SIGKILL)
     term.wait_for("3 ended")
     term.send("x")
-    term.wait_for(re.compile(r"0 running, 2 ended"))
+    term.wait_for("0 running, 2 ended")
     term.send("Esc")
     term.wait_for(on_main)
+
+
+def test_what_ended_at_its_limit_is_run_again_with_the_limit_that_is_suggested(
+    term: Terminal, memory_group: Group, tmp_path: Path
+) -> None:
+    (tmp_path / "hold.py").write_text(HOLDING)
+    run(term, f"exec {sys.executable} -S {tmp_path}/hold.py", "40M")
+    term.wait_for(re.compile(r"killed: it reached its limit of 40\.0 MiB.*; J, R runs it with 80M"))
+    until(lambda: not [p for p in memory_group.dir.iterdir() if p.is_dir()])
+    term.send("J")
+    term.wait_for("exit 137")
+    term.send("R")
+    term.wait_for("Run again")
+    term.wait_for(re.compile(r"Limit +80M"))
+    term.send("Enter")
+    term.wait_for("holding 48 MiB")
+    assert group_of(memory_group, "hold.py").limit_file.read_text().strip() == str(80 * MIB)
 
 
 @pytest.mark.one_world
