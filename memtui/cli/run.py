@@ -46,7 +46,7 @@ def main(args: argparse.Namespace) -> int:
             runreport.say(f"memtui: {line}\n")
 
     try:
-        done = run(argv, limits, args.method, announce, runreport.is_sampled(args))
+        done = run(argv, limits, args.method, announce, runreport.watch(args))
     except NotStarted as e:
         runreport.tell_not_run(args, argv, e.status, str(e))
         return e.status

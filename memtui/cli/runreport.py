@@ -8,13 +8,11 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from memtui.services.launch import NOT_EXECUTABLE, NOT_FOUND
+from memtui.services.run import Run, Watch
 from memtui.text import safe
-
-if TYPE_CHECKING:
-    from memtui.services.run import Run
 
 _WIDTH = 100  # cells of the plot at most, and where there is no terminal to ask
 _NOT_RUN = {NOT_FOUND: "not-found", NOT_EXECUTABLE: "not-executable"}
@@ -30,12 +28,19 @@ def add_report(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", action="store_true", help="the report of -v as one line of JSON")
     parser.add_argument("-o", "--output", metavar="FILE", help="the report to FILE, not to stderr")
+    parser.add_argument(
+        "--progress",
+        action="count",
+        default=0,
+        help="a live line in the terminal's last line: now, limit, peak, time; given twice: "
+        "where stderr is no terminal, too, as lines of a log",
+    )
     parser.add_argument("--csv", metavar="FILE", help="memory over time, one sample a line")
 
 
-def is_sampled(args: argparse.Namespace) -> bool:
-    """Whether the command is to be looked at while it runs."""
-    return bool(args.csv or _is_wanted(args))
+def watch(args: argparse.Namespace) -> Watch:
+    """Return how closely the command is to be looked at while it runs."""
+    return Watch(bool(args.csv or _is_wanted(args)), args.progress)
 
 
 def say(text: str) -> None:

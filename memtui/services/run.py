@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable
 from resource import struct_rusage
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from memtui.model.limits import KERNEL_GROUPS, Limits
 from memtui.model.memseries import Account, Points
@@ -17,7 +17,17 @@ from memtui.services.limits import Chosen, Limiter, choose
 from memtui.services.samples import Samples
 from memtui.services.warden import Warden
 
+if TYPE_CHECKING:
+    from memtui.services.progress import Progress
+
 _FLOOR_SLACK = 1 << 20  # what our fork may grow between the look at it and its exec
+
+
+class Watch(NamedTuple):
+    """How closely a command is watched."""
+
+    samples: bool = False  # its size over time, for the report
+    progress: int = 0  # a live line on stderr: 1 on a terminal only, 2 anywhere
 
 
 class Run(NamedTuple):
@@ -53,7 +63,7 @@ def _judge(limiter: Limiter, limit: int, end: supervise.End, seen: Samples) -> E
 def _supervise(
     chosen: Chosen,
     started: Started,
-    watch: bool,
+    watch: Watch,
     tell: Callable[[str], None],
     before: cause.Before,
 ) -> Run:
@@ -61,8 +71,10 @@ def _supervise(
     seen = Samples(limiter, started.pid, limits.limit, begun=started.begun)
     warden = Warden(limiter, limits, started.pid, False, started.begun)
     warden.tell = lambda text: tell(f"{text}{_choice(warden)}")
-    sample = watch or limiter.method not in KERNEL_GROUPS
-    end = supervise.Supervisor(limiter, warden, seen if sample else None, started.pid).wait()
+    progress = _progress(watch.progress, limiter, limits, seen, started.begun)
+    sample = watch.samples or progress is not None or limiter.method not in KERNEL_GROUPS
+    samples = seen if sample else None
+    end = supervise.Supervisor(limiter, warden, samples, started.pid, progress).wait()
     seconds = time.monotonic() - started.begun
     left = limiter.finish(started.pid, False)
     seen.last_look()
@@ -76,6 +88,21 @@ def _supervise(
     return Run(result, *told, judged, seen.account(), seen.points)
 
 
+def _progress(
+    asked: int, limiter: Limiter, limits: Limits, seen: Samples, begun: float
+) -> Progress | None:
+    if not asked:
+        return None
+    from memtui.render.progress import State
+    from memtui.services.progress import open_progress
+
+    def state() -> State:
+        told = time.monotonic() - begun, seen.now, limiter.peak(seen.peaks), limits.limit
+        return State(*told, limits.time_s, limiter.per_process)
+
+    return open_progress(2, asked, state)
+
+
 def _choice(warden: Warden) -> str:
     """Say what a person can do about a command that was stopped for them."""
     if warden.held is None:
@@ -84,13 +111,12 @@ def _choice(warden: Warden) -> str:
 
 
 def run(
-    argv: list[str], limits: Limits, method: str, announce: Callable[[str], None], watch: bool
+    argv: list[str], limits: Limits, method: str, announce: Callable[[str], None], watch: Watch
 ) -> Run:
     """Run `argv` to its end under `limits`, in a process without threads.
 
     `announce` gets one line on what is in force before the command runs, and one on each thing
-    that is done to it meanwhile. `watch` samples the command's size, for the report. Raises
-    NotStarted, Unavailable; leaves no cgroup behind.
+    that is done to it meanwhile. Raises NotStarted, Unavailable; leaves no cgroup behind.
     """
     with supervise.blocked() as mask:
         chosen = choose(method, limits)

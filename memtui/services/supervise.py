@@ -13,12 +13,15 @@ import signal
 import time
 from collections.abc import Iterator
 from resource import struct_rusage
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from memtui.services.cause import name_sender
 from memtui.services.limiter import Limiter
 from memtui.services.samples import Samples
 from memtui.services.warden import Warden
+
+if TYPE_CHECKING:
+    from memtui.services.progress import Progress
 
 _OURS = {"SIGKILL", "SIGSTOP", "SIGCHLD", "SIGTTIN", "SIGTTOU"}
 _FAULTS = {"SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGPIPE", "SIGXFSZ"}  # our own doing
@@ -65,8 +68,16 @@ class End(NamedTuple):
 class Supervisor:
     """Waits for the command, hands signals on, stops and goes on with it."""
 
-    def __init__(self, limiter: Limiter, warden: Warden, samples: Samples | None, pid: int) -> None:
+    def __init__(
+        self,
+        limiter: Limiter,
+        warden: Warden,
+        samples: Samples | None,
+        pid: int,
+        progress: Progress | None = None,
+    ) -> None:
         self._limiter = limiter
+        self._progress = progress
         self._warden = warden
         self._samples = samples
         self._sampled = 0.0  # when next, in monotonic seconds
@@ -86,6 +97,8 @@ class Supervisor:
                 self._reap()
             else:
                 self._answer(got)
+        if self._progress is not None:
+            self._progress.hide()
         return End(*self._ended, self._warden.ended_for, self._interrupted, self._sender)
 
     def _look(self) -> float | None:
@@ -98,6 +111,9 @@ class Supervisor:
                 self._samples.look()
                 self._sampled = now + self._samples.pause_s
             pauses.append(max(0.0, self._sampled - now))
+        if self._progress is not None:
+            self._progress.look()
+            pauses.append(self._progress.pause_s)
         return min((p for p in pauses if p is not None), default=None)
 
     def _reap(self) -> None:
@@ -121,6 +137,8 @@ class Supervisor:
             self._stop()
 
     def _stop(self) -> None:
+        if self._progress is not None:
+            self._progress.hide()
         os.kill(os.getpid(), signal.SIGSTOP)
         self._warden.go_on()
         self._send(signal.SIGCONT)
