@@ -9,6 +9,11 @@ _UNITS = "KMGTPE"
 _DECIMAL = {"kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 
 
+def processes(count: int) -> str:
+    """Return how many processes, in words."""
+    return f"{count} process" if count == 1 else f"{count} processes"
+
+
 def size(n: int | None) -> str:
     """Return bytes in at most five cells: `812K`, `9.81M`, `1000M`, `1.31G`.
 

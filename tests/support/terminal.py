@@ -67,6 +67,7 @@ _SPECIAL = re.compile(  # what pyte would misread, and questions to the terminal
     rb"|\x1b[=>]"
 )
 _ALTERNATE = 1049
+_MOST = 1 << 18  # bytes that are taken before anybody looks at the screen
 
 
 class Screen(pyte.Screen):
@@ -238,13 +239,18 @@ class Terminal:
         end = time.monotonic() + timeout
         with self._changed:
             while True:
-                lines = self._lines()
-                if _holds(wanted, lines):
-                    return lines
+                if self._whole():
+                    lines = self._lines()
+                    if _holds(wanted, lines):
+                        return lines
                 left = end - time.monotonic()
                 if left <= 0 or self._failure or (self._ended() and not self._thread.is_alive()):
-                    raise AssertionError(self._report(wanted, lines))
+                    raise AssertionError(self._report(wanted, self._lines()))
                 self._changed.wait(min(left, 0.1))
+
+    def _whole(self) -> bool:
+        """Whether what is on the screen is worth a look."""
+        return True
 
     def find(self, text: str) -> tuple[int, int]:
         """Return (x, y) of the first cell of `text`, for a click. Raises AssertionError."""
@@ -283,16 +289,30 @@ class Terminal:
         while True:
             if any(fd == self._wake for fd, _ in poll.poll()):
                 return
-            try:
-                data = os.read(self._master, 1 << 16)
-            except OSError:  # EIO: the last one who held the terminal has gone
-                data = b""
+            data, more = self._available()
             with self._changed:
                 if data:
                     self._take(data)
                 self._changed.notify_all()
-            if not data:
+            if not more:
                 return
+
+    def _available(self) -> tuple[bytes, bool]:
+        """All that was written until now, and whether more may come: a pty gives 4 KiB a time."""
+        data = bytearray()
+        poll = select.poll()
+        poll.register(self._master, select.POLLIN)
+        while len(data) < _MOST:
+            try:
+                part = os.read(self._master, 1 << 16)
+            except OSError:  # EIO: the last one who held the terminal has gone
+                return bytes(data), False
+            if not part:
+                return bytes(data), False
+            data += part
+            if not poll.poll(0):
+                break
+        return bytes(data), True
 
     def _take(self, data: bytes) -> None:
         self.raw += data

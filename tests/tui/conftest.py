@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.terminal import Terminal
-from tests.tui.reading import on_main, start
+from tests.tui.reading import as_at_first, start
 
 
 class Shared:
-    """A terminal that is started when first asked for, and anew when a test left it unusable."""
+    """A terminal that is started when first asked for, and anew when a test left it changed."""
 
     def __init__(self, *args: str) -> None:
         self._args = args
@@ -29,7 +29,7 @@ class Shared:
     @staticmethod
     def _usable(term: Terminal) -> bool:
         try:
-            term.wait_for(on_main, 0.5)
+            term.wait_for(as_at_first, 1.0)
         except AssertionError:
             return False
         return term.process.poll() is None

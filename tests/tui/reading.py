@@ -31,6 +31,9 @@ class Framed(Terminal):
     def wait_for(self, wanted: Wanted, timeout: float = 10.0) -> list[str]:
         return super().wait_for(Whole(self, wanted), timeout)
 
+    def _whole(self) -> bool:
+        return DRAWING not in self.screen.on
+
     def lines(self) -> list[str]:
         with self._changed:
             self._changed.wait_for(lambda: DRAWING not in self.screen.on, 2)
@@ -207,12 +210,30 @@ def point_at(term: Terminal, pid: int) -> Row:
 def on_main(lines: list[str]) -> bool:
     """Whether nothing stands before the main screen."""
     text = "\n".join(lines)
-    before = ("Send signal", "Esc leave", "Sort by", "Run under", "Still alive")
+    before = (
+        "Send signal", "Esc leave", "Sort by", "Run under", "Still alive", "Enter save",
+        "Show processes of", "Command line of",
+    )  # fmt: skip
     return bool(table(lines)) and not any(word in text for word in before)
 
 
+def as_at_first(lines: list[str]) -> bool:
+    """Whether the main screen shows all processes as a list, and nothing is typed or chosen."""
+    text = "\n".join(lines)
+    scopes = next((line for line in lines if line.startswith("  all processes")), "?")
+    words = re.sub(r"all processes|by (cgroup|user|program)|my cgroup|\d+ tagged", "", scopes)
+    return (
+        on_main(lines)
+        and not words.strip()
+        and not re.search(r"[├└]─|\[\+\d|PAUSED|(Search|Filter|PID|Delay):", text)
+    )
+
+
 def leave(term: Terminal) -> None:
-    """Press Esc and wait: an Esc with a key hard on its heels would be Alt and that key."""
+    """Press Esc and wait: an Esc with a key hard on its heels would be Alt and that key.
+
+    Something must stand before the main screen, or the wait would be none.
+    """
     term.send("Esc")
     term.wait_for(on_main)
 
@@ -232,6 +253,29 @@ def dialog(lines: list[str]) -> str:
     first = next(y for y, line in enumerate(lines) if "Send signal" in line)
     last = next(y for y, line in enumerate(lines) if DIALOG.search(line))
     return "\n".join(lines[first:last])
+
+
+def point_at_pool(term: Terminal, text: str) -> int:
+    """Click the row of memory of no process that has this text, and wait for the cursor there.
+
+    Return its line. A key that was sent on the heels of a click may overtake it.
+    """
+
+    def selected(lines: list[str]) -> bool:
+        drawn = term.cells()
+        rows = [y for y, line in enumerate(lines) if POOL.search(line)] + [
+            row.y for row in table(lines)
+        ]
+        usual = Counter(drawn[y][0].bg for y in rows).most_common(1)[0][0] if rows else None
+        return any(drawn[y][0].bg != usual for y in rows if text in lines[y])
+
+    for wait in (3.0, 3.0, 10.0):
+        lines = term.wait_for(lambda lines: any(text in line for line in lines))
+        term.click(next(_CELLS) + 40, next(y for y, line in enumerate(lines) if text in line))
+        with contextlib.suppress(AssertionError):
+            term.wait_for(selected, wait)
+            return next(y for y, line in enumerate(term.lines()) if text in line)
+    raise AssertionError(f"the cursor never came to {text}")
 
 
 def spot(term: Terminal, text: str) -> tuple[int, int]:

@@ -17,7 +17,17 @@ from tests.support.made import MIB
 from tests.support.procs import until
 from tests.support.programs import running
 from tests.support.terminal import Terminal
-from tests.tui.reading import POOL, amount, header, on_main, row_of, spot, start, title_x
+from tests.tui.reading import (
+    POOL,
+    amount,
+    header,
+    on_main,
+    point_at_pool,
+    row_of,
+    spot,
+    start,
+    title_x,
+)
 from tests.tui.test_app import show, some
 
 CHOOSER = "Enter save"
@@ -201,9 +211,8 @@ def test_a_file_in_a_tmpfs_is_its_row_and_goes_when_it_is_deleted() -> None:
         before = used(term.lines())
         with running("tmpfs", directory=SHM, mib=96) as writer:
             writer.wait_for("done")
-            lines = term.wait_for(lambda lines: used(lines) > before + (64 << 20))
-            y = next(y for y, line in enumerate(lines) if f"[tmpfs] {SHM} " in line)
-            term.click(60, y)
+            term.wait_for(lambda lines: used(lines) > before + (64 << 20))
+            point_at_pool(term, f"[tmpfs] {SHM} ")
             term.send("Space")
             term.wait_for("not tagged: no process owns this memory")
             term.send("Up", "k")

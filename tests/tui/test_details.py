@@ -13,6 +13,7 @@ from tests.support.terminal import Terminal
 from tests.tui.reading import (
     leave,
     on_main,
+    point_at_pool,
     row_wait,
     start,
     title_x,
@@ -187,9 +188,7 @@ def test_every_size_can_show_it(program: Program, cols: int, rows: int) -> None:
 def test_memory_of_no_process_opens_its_files_or_says_what_it_is() -> None:
     with running("tmpfs", directory="/dev/shm", mib=8) as made, start("--delay", "0.2") as term:
         made.wait_for("done")
-        lines = term.wait_for(lambda lines: [x for x in lines if "[tmpfs] /dev/shm" in x])
-        y = next(i for i, line in enumerate(lines) if "[tmpfs] /dev/shm" in line)
-        term.click(60, y)
+        point_at_pool(term, "[tmpfs] /dev/shm")
         term.send("Enter")
         term.wait_for(f"memtui-test-{made.pid}")
         leave(term)

@@ -13,7 +13,19 @@ import pytest
 from tests.support.cgroups import MIB, Group
 from tests.support.terminal import Terminal
 from tests.tui.conftest import Shared
-from tests.tui.reading import column, cursor, leave, on_main, row_of, start, table, wait_cursor
+from tests.tui.reading import (
+    as_at_first,
+    column,
+    cursor,
+    header,
+    leave,
+    on_main,
+    row_of,
+    spot,
+    start,
+    table,
+    wait_cursor,
+)
 
 NAME = "memtui-test-kin"
 FORKS = """
@@ -26,7 +38,6 @@ threading.Thread(target=threading.Event().wait, daemon=True, name="worker").star
 print(*[c for c in open(f"/proc/self/task/{os.getpid()}/children").read().split()], flush=True)
 sys.stdin.read()
 """
-SCOPES = 6  # the line that names the scopes, in a screen of 36 lines
 
 
 class Kin:
@@ -53,13 +64,9 @@ class Kin:
 
 
 @pytest.fixture
-def plain(shared: Shared) -> Iterator[Terminal]:
-    """memtui without filter, tree or scope; left so again."""
-    term = shared.ready("N", "Home")
-    yield term
-    for _ in range(3):
-        leave(term)
-    term.wait_for(lambda lines: len(table(lines)) > 3)
+def plain(shared: Shared) -> Terminal:
+    """memtui without filter, tree or scope, as `Shared` sees to."""
+    return shared.ready("N", "Home")
 
 
 @pytest.fixture
@@ -80,6 +87,14 @@ def kin(plain: Terminal) -> Iterator[Kin]:
 def only(term: Terminal, kin: Kin) -> None:
     """Wait until just these three are in the table."""
     term.wait_for(lambda lines: set(column(lines, "PID")) == kin.pids)
+
+
+def name_of(pid: int) -> str:
+    """The name of a process; "" of one that has ended."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
 
 
 def type_filter(term: Terminal, text: str) -> None:
@@ -248,9 +263,10 @@ def test_pause_stands_still_and_goes_on(plain: Terminal) -> None:
         only(plain, born)
     finally:
         plain.send("Esc")
-        plain.send("U")
+        plain.wait_for("F10 Quit")
         born.close()
-    assert "PAUSED" not in "\n".join(plain.lines())
+    plain.send("U")
+    assert "PAUSED" not in "\n".join(plain.wait_for(lambda lines: "tagged" not in status(lines)))
 
 
 def test_units_and_paths(plain: Terminal, kin: Kin) -> None:
@@ -279,26 +295,35 @@ def test_the_whole_command_line_is_shown(plain: Terminal, kin: Kin) -> None:
 
 def test_sums_by_program_lead_to_processes_and_back(plain: Terminal, kin: Kin) -> None:
     plain.send("Tab")
-    plain.wait_for(lambda lines: "%LIMIT" in "\n".join(lines) or "USER" in "\n".join(lines))
-    plain.click(plain.lines()[SCOPES].index("by program") + 1, SCOPES)
+    plain.wait_for(lambda lines: header(lines) is None)  # sums have no PID
+    plain.click(*spot(plain, "by program"))
     plain.wait_for("PROGRAM")
-    comm = Path(f"/proc/{kin.pid}/comm").read_text().strip()
-    plain.send("F3", *comm, "Enter", "Enter")
-    lines = plain.wait_for(lambda lines: f"filter name={comm}" in status(lines))
-    assert set(column(lines, "USER"))
+    comm = name_of(kin.pid)
+    plain.send("F3")
+    plain.wait_for("Search:")
+    plain.send(*comm, "Enter")
+    plain.wait_for(lambda lines: "Search:" not in lines[-1])
+    plain.send("Enter")
+    plain.wait_for(
+        lambda lines: (
+            f"filter name={comm}" in status(lines)
+            and table(lines)
+            and {name_of(row.pid) for row in table(lines)} <= {comm, ""}
+        )
+    )
     plain.send("Esc")
     plain.wait_for("PROGRAM")
     plain.send("Esc")
-    plain.wait_for(on_main)
+    plain.wait_for(as_at_first)
 
 
 def test_sums_get_no_signal(plain: Terminal) -> None:
     plain.send("U", "Tab", "Tab")
-    plain.wait_for(lambda lines: "COMMAND" not in "\n".join(lines))
+    plain.wait_for(lambda lines: header(lines) is None)
     plain.send("k")
     plain.wait_for("choose a process first")
     plain.send("Esc")
-    plain.wait_for(on_main)
+    plain.wait_for(as_at_first)
 
 
 def test_a_group_stands_in_the_tree_of_cgroups_with_its_limit(memory_group: Group) -> None:

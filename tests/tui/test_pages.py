@@ -126,7 +126,7 @@ def test_click_on_quit_ends_memtui() -> None:
 
 def test_charts_name_the_parts_and_the_biggest(term: Terminal) -> None:
     term.send("g")
-    lines = term.wait_for("anon")
+    lines = term.wait_for(lambda lines: "by part" in str(lines) and not on_main(lines))
     text = "\n".join(lines)
     for part in ("anon", "kernel", "cache"):
         assert part in text
