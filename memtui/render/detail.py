@@ -56,7 +56,8 @@ def page(detail: Detail, history: History, width: int) -> list[Line]:
 def short(detail: Detail, history: History, width: int, height: int) -> list[Line]:
     """Return the short form: as much as fits `height` lines, the graph as high as is left."""
     proc = detail.proc
-    top = rule([(elide(f"{proc.name} {proc.pid}", width - 18), "bold")], width, [_ENTER])
+    name = spoken(proc.who) or proc.name
+    top = rule([(elide(f"{name} {proc.pid}", width - 18), "bold")], width, [_ENTER])
     room = width - 1
     head = _head(detail, room - 1, _SHORT_COMMAND_ROWS)[1:]
     lines: list[Line] = [[(" ", ""), *line] for line in head]

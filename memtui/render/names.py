@@ -39,18 +39,18 @@ def _state(doing: Activity) -> Iterator[tuple[str, str]]:
         least = "at least " if doing.at_least else ""
         yield f"idle since {least}{clock(doing.idle_since)}", "muted"
     if doing.connections == 0:
-        yield "not open in a tab", "muted"
+        yield "no tab", "muted"
 
 
 def _kernel(who: Known) -> Line:
     title = k.kernel_words(who)
     line: Line = [(who.label, "bold")]
     if who.path is None and who.detail:
-        line.append((f"  {who.detail}", ""))
-    elif title != who.label:
-        line.append((f"  {title}", "muted"))
-    for words, role in _state(who.activity):
-        line += [(" · ", "muted"), (words, role)]
+        line.append((f" {who.detail}", ""))
+    between = "  "
+    for words, role in [*_state(who.activity), (title if title != who.label else "", "muted")]:
+        line += [(between, "muted"), (words, role)] if words else []
+        between = " · "
     return line
 
 

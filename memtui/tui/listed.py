@@ -180,9 +180,9 @@ class Listed(Screen[None]):
         return self.groups.kernel if self.scope in SUMMED else self.table.current
 
     def action_tag_idle(self) -> None:
-        """Tag every kernel that has done nothing for so long; they are halted by the kill key."""
+        """Tag every kernel shown that has done nothing for so long; the kill key halts them."""
         minutes = self.memtui.kept.idle_minutes
-        procs = self.snapshot.procs
+        procs = self.snapshot.procs if self.scope in SUMMED else self.table.listed
         found = idle_kernels(procs, minutes, self.snapshot.time)
         kernels = sum(p.who is not None and p.who.is_kernel for p in procs)
         if not found:

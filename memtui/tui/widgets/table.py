@@ -89,6 +89,11 @@ class ProcessTable(Scrolling):
         return self._listing.narrowing
 
     @property
+    def listed(self) -> list[Proc]:
+        """The processes that are shown, or folded away below one that is."""
+        return self._arranged.procs
+
+    @property
     def matched(self) -> int:
         """How many processes are shown, or folded away below one that is."""
         return len(self._arranged.procs)
