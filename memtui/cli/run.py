@@ -37,8 +37,22 @@ def _argv(words: list[str]) -> list[str]:
     return argv
 
 
+def _find(args: argparse.Namespace) -> int:
+    from memtui.cli import runfind
+    from memtui.services.findlimit import upper_limit
+
+    runfind.check(args)
+    argv = _argv(args.argv)
+    if args.limit is None:
+        free = upper_limit()
+        args.limit = None if free is None else str(free)
+    return runfind.main(args, argv, read_limits(args))
+
+
 def main(args: argparse.Namespace) -> int:
     """Run the command; return its exit status. Raises UsageError for wrong use."""
+    if args.find_limit:
+        return _find(args)
     limits, argv = read_limits(args), _argv(args.argv)
 
     def announce(line: str) -> None:

@@ -35,6 +35,12 @@ def add_report(parser: argparse.ArgumentParser) -> None:
         help="a live line in the terminal's last line: now, limit, peak, time; given twice: "
         "where stderr is no terminal, too, as lines of a log",
     )
+    parser.add_argument(
+        "--find-limit",
+        action="store_true",
+        help="run it again and again, without input and output (-v shows it), to find the smallest "
+        "limit under which it succeeds; --limit is then the largest (what is free)",
+    )
     parser.add_argument("--csv", metavar="FILE", help="memory over time, one sample a line")
 
 
@@ -55,7 +61,7 @@ def tell_end(args: argparse.Namespace, argv: Sequence[str], done: Run) -> None:
     from memtui.services import rundoc
 
     if _is_wanted(args):
-        _put(args, rundoc.document(argv, done) if args.json else _text(args, argv, done))
+        put(args, rundoc.document(argv, done) if args.json else _text(args, argv, done))
     if not _is_wanted(args) or args.output:
         _tell_notes(done)
     if args.csv:
@@ -69,7 +75,7 @@ def tell_not_run(args: argparse.Namespace, argv: Sequence[str], status: int, why
     if args.json:
         from memtui.services import rundoc
 
-        _put(args, rundoc.not_run(argv, _NOT_RUN.get(status, "not-run"), status, why))
+        put(args, rundoc.not_run(argv, _NOT_RUN.get(status, "not-run"), status, why))
 
 
 def _is_wanted(args: argparse.Namespace) -> bool:
@@ -83,7 +89,8 @@ def _tell_notes(done: Run) -> None:
         say("".join(f"memtui: {note}\n" for note in render_notes(done.result)))
 
 
-def _put(args: argparse.Namespace, report: str | dict[str, Any]) -> None:
+def put(args: argparse.Namespace, report: str | dict[str, Any]) -> None:
+    """Write a report to where it is wanted."""
     text = report if isinstance(report, str) else json.dumps(report) + "\n"
     if args.output:
         _write(args.output, text)
