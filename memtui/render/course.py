@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import groupby
+from operator import itemgetter
 
 from memtui.render.graph import area
 from memtui.render.palette import level
@@ -47,39 +49,35 @@ def _limit_at(limits: Limits, second: float) -> int:
     return limits[max(0, bisect_right([at for at, _ in limits], second) - 1)][1]
 
 
+def _top(course: Course, limits: Limits, height: int) -> float:
+    """Return how many bytes the whole height stands for: the highest limit has a row of its own."""
+    highest = max((v for v in course[1] if not math.isnan(v)), default=0.0)
+    top = max(float(max(limit for _, limit in limits)), highest, 1.0)
+    return top * height / (height - 0.5) if height > 2 else top
+
+
 def course_lines(
     course: Course, limits: Limits, seconds: float, width: int, height: int
 ) -> list[Line]:
-    """Return the graph alone; its colours say how near the limit each height is."""
-    values = sampled(course, seconds, 2 * width)
-    most = max(limit for _, limit in limits)
-    top = max([float(most), *(v for v in values if v is not None)])
-    top *= height / (height - 0.5) if height > 2 else 1.0  # so that the line has a row
-    drawn = area(values, top, width, height)
-    span = span_of(seconds)
-    marks = [_limit_at(limits, x / width * span) for x in range(width)]
-    rows = [min(height - 1, int(limit / top * height)) for limit in marks]
+    """Return the graph alone; its colours say how near the limit of then each height is."""
+    top, span = _top(course, limits, height), span_of(seconds)
+    drawn = area(sampled(course, seconds, 2 * width), top, width, height)
+    then = [_limit_at(limits, x / width * span) for x in range(width)]
     return [
-        _row(line, [row == y for row in rows] if height > 2 else [], _role(y, top, height, most))
+        _row(line, y, then, top / height, height > 2)
         for y, line in zip(range(height - 1, -1, -1), drawn, strict=True)
     ]
 
 
-def _role(y: int, top: float, height: int, limit: int) -> str:
-    return level(100 * (y + 0.5) / height * top / limit if limit else None)
-
-
-def _row(line: str, marked: Sequence[bool], role: str) -> Line:
-    """One line of the area, the limit drawn where the area leaves room."""
-    out: Line = []
-    for x, char in enumerate(line):
-        limit = x < len(marked) and marked[x] and char == " "
-        span = (LIMIT, "warn") if limit else (char, role)
-        if out and out[-1][1] == span[1]:
-            out[-1] = (out[-1][0] + span[0], role if not limit else "warn")
+def _row(line: str, y: int, limits: Sequence[int], each: float, lined: bool) -> Line:
+    """Row `y` from the bottom, of `each` bytes; a limit is drawn where the area leaves room."""
+    cells = []
+    for char, limit in zip(line, limits, strict=True):
+        if char == " " and lined and int(limit / each) == y:
+            cells.append((LIMIT, "warn"))
         else:
-            out.append(span)
-    return out
+            cells.append((char, level(100 * (y + 0.5) * each / limit if limit else None)))
+    return [("".join(c for c, _ in run), role) for role, run in groupby(cells, itemgetter(1))]
 
 
 def course_graph(
@@ -89,12 +87,11 @@ def course_graph(
     inner, rows = width - _GUTTER - 2, height - 1
     if inner < 10 or rows < 2:
         return course_lines(course, limits, seconds, max(1, width), max(1, height))
-    lines = course_lines(course, limits, seconds, inner, rows)
-    marked = [i for i, line in enumerate(lines) if any(LIMIT in text for text, _ in line)]
     now = limits[-1][1]
-    labels = {rows - 1: "0", (marked[0] if marked else 0): size(now)}
+    place = int(now / _top(course, limits, rows) * rows)
+    labels = {rows - 1: "0", rows - 1 - min(place, rows - 1): size(now)}
     framed: list[Line] = []
-    for i, line in enumerate(lines):
+    for i, line in enumerate(course_lines(course, limits, seconds, inner, rows)):
         tick = "┤" if i in labels else "│"
         framed.append([(f"{labels.get(i, ''):>{_GUTTER}}", "muted"), (tick, "rule"), *line])
     return [*framed, _axis(span_of(seconds), inner)]

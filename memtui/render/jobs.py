@@ -11,7 +11,7 @@ from memtui.render.course import course_lines
 from memtui.render.palette import level
 from memtui.render.quota import ANON, CACHE, Segment, bar
 from memtui.render.spans import Line, cut, fitted, rule, spread, width_of
-from memtui.text import elide, safe
+from memtui.text import cells, elide, safe
 from memtui.units import duration, percent, size
 
 _SENTENCE = 3  # lines of a verdict at most
@@ -161,6 +161,14 @@ def job_row(view: JobView, width: int) -> Line:
     return [*line, ("  ", ""), (elide(view.command, max(8, room)), quiet or "bold")]
 
 
+def _with_method(left: Line, method: str, width: int) -> list[Line]:
+    """What holds it, at the right of its state, or below where it is long."""
+    words = safe(method.removeprefix("limit: "))
+    if width_of(left) + cells(words) + 4 <= width:
+        return [spread(left, [(words, "muted"), (" ", "")], width)]
+    return [left, *([("  " + line, "muted")] for line in wrap(words, max(8, width - 4))[:2])]
+
+
 def detail_lines(view: JobView, width: int) -> list[Line]:
     """Return which it is, what holds it, its bar, and how it ended."""
     count = len(view.pids)
@@ -168,9 +176,8 @@ def detail_lines(view: JobView, width: int) -> list[Line]:
     left: Line = [("  ", ""), (_state(view)[0], _state(view)[1] or "bold")]
     if view.result is None:
         left += [("   ", ""), (f"{count} {noun}", "muted")]
-    right = [(elide(safe(view.method), max(10, width - width_of(left) - 4)), "muted"), (" ", "")]
     title: Line = [(f"{view.id} ", "muted"), (elide(view.command, max(8, width - 10)), "job")]
-    lines = [rule(title, width), spread(left, right, width)]
+    lines = [rule(title, width), *_with_method(left, view.method, width)]
     share = percent(view.usage if view.result is None else view.peak, view.limit)
     what = view.usage if view.result is None else view.peak
     danger = "muted" if view.result is not None else _danger(view)

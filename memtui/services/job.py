@@ -35,6 +35,7 @@ class Job:
         """Start it: for `start`, which chooses the limiter."""
         self._limiter = chosen.limiter
         self._lock = threading.RLock()
+        self._changing = threading.Lock()
         self._code: int | None = None  # exit code, negative for a signal, once reaped
         self._seconds = 0.0
         self._result: Result | None = None
@@ -236,11 +237,12 @@ class Job:
     def set_limit(self, limit: int) -> int:
         """Give it another limit while it runs; return the one in force, read back.
 
-        Raises Unavailable or a KernelError, and then the old one holds.
+        Waits until the kernel has taken back what is above it. Raises Unavailable or a
+        KernelError, and then the old one holds.
         """
-        with self._lock:
-            if self._over:
-                raise Unavailable("the command has ended")
+        if self._over:
+            raise Unavailable("the command has ended")
+        with self._changing:  # not `_lock`: the kernel may be long at taking memory back
             self.limit = self._limiter.change(self.pid, True, limit)
             self._warden.change(self.limit)
             self.method_line = f"limit: {self._limiter.describe()}"

@@ -18,6 +18,7 @@ from memtui.render.spans import Line, plain
 from memtui.render.transcript import KEPT_LINES
 from memtui.services.job import Job
 from memtui.services.launch import NOT_ENTERED, NotStarted
+from memtui.services.limiter import Unavailable
 from memtui.services.store import StateDir
 
 _TAIL = 40  # lines of output kept in a view
@@ -132,14 +133,14 @@ class Jobs:
         if held := self._of(number):
             held.job.pause(on)
 
-    def set_limit(self, number: int, limit: int) -> int | None:
-        """Give it another limit; return the one that is in force, None where it is gone.
+    def set_limit(self, number: int, limit: int) -> int:
+        """Give it another limit, which may take a while; return the one that is in force.
 
         Raises Unavailable or a KernelError, and then the old one holds.
         """
         held = self._of(number)
         if held is None:
-            return None
+            raise Unavailable("the command is not here any more")
         got = held.job.set_limit(limit)
         held.limits.append((held.job.seconds, got))
         return got

@@ -73,7 +73,7 @@ class Running:
         if again is not None:
             heading = "Run again" if again.result else "End it, and run again"
         request = _again(again) if again else None
-        dialog = RunDialog(self._room(), self._history.past, request, heading)
+        dialog = RunDialog(self._room(), self._history, request, heading)
         self._screen.app.push_screen(dialog, partial(self._asked, again))
 
     def _asked(self, again: JobView | None, request: Request | None) -> None:
@@ -121,6 +121,10 @@ class Running:
 
     def _stop(self, view: JobView, number: int, yes: bool | None) -> None:
         if yes and not self._forbidden("nothing was sent"):
+            if number == SIGKILL:  # no stranger's doing
+                procs = self._screen.state.snapshot.procs
+                ours = {p.identity for p in procs if p.pid in view.pids}
+                self._screen.memtui.actions.killed |= ours
             self.jobs.signal(view.id, number)
             self._say(f"{name_of(number)} sent to {elide(view.command, 60)}")
             self._screen.memtui.sampler.refresh()
@@ -162,14 +166,18 @@ class Running:
     def _set_limit(self, view: JobView, limit: int, yes: bool | None) -> None:
         if not yes or self._forbidden("its limit stays"):
             return
-        try:
-            got = self.jobs.set_limit(view.id, limit)
-        except (Unavailable, OSError) as e:  # a KernelError is an OSError
-            self._say(safe(f"the limit stays {size(view.limit)}: {e}"), "crit")
-            return
-        if got is not None:
-            self._say(f"limit {size_long(got)}, read back: {elide(view.command, 50)}")
-        self._screen.memtui.sampler.refresh()
+
+        def work() -> None:
+            try:
+                got = self.jobs.set_limit(view.id, limit)
+                words, role = f"limit {size_long(got)}, read back: {view.command}", "accent"
+            except (Unavailable, OSError) as e:  # a KernelError is an OSError
+                words, role = safe(f"the limit stays {size(view.limit)}: {e}"), "crit"
+            self._screen.call_later(self._say, words, role)
+            self._screen.memtui.sampler.refresh()
+
+        # the kernel may be long at taking back what is above it
+        Thread(target=work, name="memtui-limit", daemon=True).start()
 
     def remove(self, view: JobView) -> None:
         """Take one that has ended from the list."""
@@ -249,8 +257,10 @@ class Running:
 
 
 def _again(view: JobView) -> Request:
-    """What was asked for; with the limit that is suggested, where it ended for that."""
+    """What was asked for, with the limit that it has now; the suggested one where it ended so."""
     advice = view.result.advice if view.result and view.result.notable else None
-    if advice is None or advice.limit is None:
-        return view.request
-    return view.request._replace(limit=advice.limit, typed=as_option(advice.limit))
+    if advice is not None and advice.limit is not None:
+        return view.request._replace(limit=advice.limit, typed=as_option(advice.limit))
+    if len(view.limits) > 1:
+        return view.request._replace(limit=view.limit, typed=as_option(view.limit))
+    return view.request

@@ -153,12 +153,21 @@ def test_a_command_that_is_left_runs_on_under_its_limit_and_can_still_write(
     assert log.read_text().startswith("before\n1\n2\n")
 
 
-def test_sigterm_ends_the_command_too(term: Terminal, memory_group: Group) -> None:
+@pytest.mark.parametrize("twice", [False, True], ids=["SIGTERM", "Ctrl-C twice"])
+def test_sigterm_and_ctrl_c_twice_end_the_command_too(
+    term: Terminal, memory_group: Group, twice: bool
+) -> None:
     fill(term, "sleep 60", "64M")
     term.send("Enter")
     until(lambda: len(pids(memory_group)) >= 1)
-    term.process.terminate()
-    assert term.exit_status() == 143
+    if twice:
+        term.wait_for("run sleep 60")
+        term.send("Ctrl-C")
+        term.wait_for("still runs")
+        term.send("Ctrl-C")
+    else:
+        term.process.terminate()
+    assert term.exit_status() == (0 if twice else 143)
     assert groups(memory_group) == []
 
 

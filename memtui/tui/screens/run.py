@@ -18,7 +18,7 @@ from textual.widgets import Input, Static
 from memtui.model.job import Request
 from memtui.model.limits import Room, parse_limit
 from memtui.services.foresee import foresee
-from memtui.services.history import Past, matching
+from memtui.services.history import History, Past, matching
 from memtui.text import safe
 from memtui.tui.widgets.methods import MethodField, PastList
 from memtui.units import percent, size, size_long
@@ -60,19 +60,20 @@ class RunDialog(ModalScreen[Request]):
     def __init__(
         self,
         room: Room,
-        past: Sequence[Past] = (),
+        history: History,
         begin: Request | None = None,
         heading: str = "Run under a memory limit",
     ) -> None:
-        """`room` is what shares are of; `past` is offered; `begin` stands in the fields."""
+        """`room` is what shares are of; `begin` stands in the fields at first."""
         super().__init__()
         self._room = room
-        self._past = past
+        self._past: Sequence[Past] = history.past
+        self._problem = history.problem
         self._begin = begin
         self._heading = heading
-        self._shown = matching(past, "")
+        self._shown = matching(self._past, "")
         self._chosen: int | None = None
-        self._draft = Past("", past[0].limit if past else "")
+        self._draft = Past("", self._past[0].limit if self._past else "")
         self._proposed = self._draft.limit
         self._told: dict[str, tuple[str, str]] = {}
 
@@ -98,6 +99,8 @@ class RunDialog(ModalScreen[Request]):
                 yield MethodField()
             yield Static(id="way", classes="muted")
             yield PastList()
+            if self._problem:
+                yield Static(Content(safe(self._problem)), classes="muted")
 
     def on_mount(self) -> None:
         """Begin with the command; propose the last limit."""
