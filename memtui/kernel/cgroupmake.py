@@ -15,7 +15,16 @@ from typing import NamedTuple
 from memtui.kernel.cgroupset import Group, Wanted, field, number, set_limits, write
 from memtui.kernel.errors import Gone, KernelError, classify
 from memtui.kernel.files import find_field
+from memtui.kernel.mounts import (
+    choose,
+    membership,
+    memory_mounts,
+    parse_cgroup,
+    parse_mountinfo,
+    relative,
+)
 from memtui.kernel.place import find_place
+from memtui.kernel.procfs import path_of
 from memtui.kernel.roots import LIVE, Roots, read_bytes, read_optional
 
 _CHARGE_SLACK = 256 << 10  # the kernel charges in batches per CPU: the peak ends that much short
@@ -44,6 +53,15 @@ def read_place(roots: Roots = LIVE) -> Place | None:
     if version is None:
         return None
     return Place(version, roots.at(chain[-1][1]), roots.at(chain[0][1]))
+
+
+def read_group_of(pid: int, roots: Roots = LIVE) -> str | None:
+    """Return the directory of a process's v2 group; None where it cannot be seen."""
+    path = membership(parse_cgroup(read_optional(path_of(roots, pid, "cgroup")) or b""), 2)
+    data = read_optional(roots.proc + "/self/mountinfo") or b""
+    mount = None if path is None else choose(memory_mounts(parse_mountinfo(data), 2), path)
+    below = None if mount is None or path is None else relative(path, mount.root)
+    return None if mount is None or below is None else roots.at(mount.point.rstrip("/") + below)
 
 
 def read_escaped(directory: str, roots: Roots = LIVE) -> tuple[int, str] | None:

@@ -14,9 +14,7 @@ MIN_LIMIT = 1 << 20
 MAX_LIMIT = 1 << 50
 
 CGROUP, SYSTEMD, WATCH, DATA, AS = "cgroup", "systemd", "watch", "data", "as"
-METHODS = ("auto", CGROUP, WATCH, DATA, AS)
-AUTO = (CGROUP, WATCH)
-"""What `auto` tries, the best first."""
+METHODS = ("auto", CGROUP, SYSTEMD, WATCH, DATA, AS)
 KERNEL_GROUPS = (CGROUP, SYSTEMD)
 """Methods that hold all processes together by a cgroup: exact, and OOM kills are counted."""
 COUNTED = {DATA: "private memory", AS: "address space"}

@@ -12,6 +12,7 @@ from memtui.kernel.errors import KernelError
 from memtui.kernel.procfs import read_kin
 from memtui.model.limits import CGROUP, STOP, TERM, THROTTLE, Limits
 from memtui.services.limiter import PATIENCE_S, Evidence, Unavailable
+from memtui.services.managers import is_there
 from memtui.services.peaks import Peaks
 from memtui.text import safe
 from memtui.units import size, size_long
@@ -23,6 +24,11 @@ PREFIX = "memtui-run-"
 """How the names of our groups begin; the number of their maker follows."""
 
 _serial = itertools.count()
+
+
+def next_name() -> str:
+    """Return a name for a group of ours that no other run of this process has."""
+    return f"{PREFIX}{os.getpid()}-{next(_serial)}"
 
 
 def mark_below(limits: Limits) -> int:
@@ -71,8 +77,7 @@ def _remedy(base: str, version: int) -> str:
     root = os.geteuid() == 0
     way = "name a group of yours in MEMTUI_CGROUP_BASE"
     if version == 2:
-        user = "" if root else "--user "
-        way = f"start it in a delegated group: systemd-run {user}--scope -p Delegate=yes"
+        way = "`--method systemd` makes one" if is_there() else "start it in a delegated group"
     return way if root else f"root can; or {way}"
 
 
@@ -159,7 +164,7 @@ class CgroupLimiter:
 
     def _make(self, base: str) -> cgroupset.Group:
         while True:  # a name may be taken by a run of an earlier process with our number
-            name = f"{PREFIX}{os.getpid()}-{next(_serial)}"
+            name = next_name()
             if not os.path.exists(f"{base}/{name}"):
                 asked = wanted(self._version, self._limits)
                 return cgroupmake.make_group(self._version, base, name, asked)

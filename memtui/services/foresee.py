@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from memtui.model.limits import AS, AUTO, CGROUP, DATA, SYSTEMD, WATCH
-from memtui.services.limits import limiter_of
+from memtui.model.limits import AS, CGROUP, DATA, SYSTEMD, WATCH
+from memtui.services.limits import limiter_of, order
 
 _WORDS = {
     CGROUP: "cgroup: all processes together, swap too; killed at the limit",
@@ -20,9 +20,9 @@ def foresee(method: str) -> tuple[str, str]:
     Only looks: a method that seems possible may still be refused.
     """
     reasons: list[str] = []
-    for each in AUTO if method == "auto" else (method,):
+    for each in order() if method == "auto" else (method,):
         why = limiter_of(each).probe()
         if why is None:
-            return _WORDS[each], "; ".join(reasons)
+            return _WORDS[each], "; ".join(reasons) if each == WATCH else ""
         reasons.append(f"no {each}: {why}")
     return "cannot be had here", "; ".join(reasons)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import NamedTuple
 
-from memtui.model.limits import AS, AUTO, DATA, WATCH, Limits, Room
+from memtui.model.limits import AS, CGROUP, DATA, SYSTEMD, WATCH, Limits, Room
 from memtui.services.cgrouplimit import CgroupLimiter
 from memtui.services.limiter import Evidence, Limiter, Unavailable
+from memtui.services.managers import is_there
 from memtui.services.manners import apply_manners
 from memtui.services.rlimits import RlimitLimiter
 
@@ -67,7 +69,24 @@ def limiter_of(method: str) -> Limiter:
         from memtui.services.watching import WatchLimiter
 
         return WatchLimiter()
+    if method == SYSTEMD:
+        from memtui.services.systemdlimit import SystemdLimiter
+
+        return SystemdLimiter()
     return CgroupLimiter()
+
+
+def order() -> tuple[str, ...]:
+    """Return what `auto` tries, the best first.
+
+    A group made by hand costs a few ms, a scope some tens and a helper. But where systemd runs
+    and we are root, groups beside ours are systemd's: it may take the memory controller away
+    from them at any time. An ordinary user can make groups only where they were delegated.
+    """
+    named = os.environ.get("MEMTUI_CGROUP_BASE")
+    if os.geteuid() == 0 and not named and is_there():
+        return SYSTEMD, CGROUP, WATCH
+    return (CGROUP, SYSTEMD, WATCH) if is_there() else (CGROUP, WATCH)
 
 
 def _attempt(method: str, limits: Limits) -> Limiter | Unavailable:
@@ -87,10 +106,10 @@ def choose(method: str, limits: Limits) -> Chosen:
     if method != "auto":
         return Chosen(_prepared(limiter_of(method), limits), limits)
     reasons: list[str] = []
-    for each in AUTO:
+    for each in order():
         found = _attempt(each, limits)
         if not isinstance(found, Unavailable):
-            return Chosen(found, limits, "; ".join(reasons))
+            return Chosen(found, limits, "; ".join(reasons) if each == WATCH else "")
         reasons.append(f"no {each}: {found}")
     raise Unavailable("; ".join(reasons))
 

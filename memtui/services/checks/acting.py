@@ -9,7 +9,7 @@ from memtui.kernel import probe
 from memtui.kernel.errors import KernelError
 from memtui.kernel.pidfd import open_pidfd, send_pidfd
 from memtui.model.finding import NO, OK, Finding
-from memtui.model.limits import AS, CGROUP, DATA, WATCH, Limits
+from memtui.model.limits import AS, CGROUP, DATA, SYSTEMD, WATCH, Limits
 from memtui.services.checks.seen import Seen, not_in_files
 from memtui.services.limiter import Limiter, Unavailable
 from memtui.services.limits import Chosen, choose
@@ -17,6 +17,7 @@ from memtui.services.limits import Chosen, choose
 _LIMIT = 64 << 20  # bytes; of a group that stays empty
 _MEANS = {
     CGROUP: "all processes of a command together, ended by the kernel at the limit",
+    SYSTEMD: "the same in a scope of systemd's",
     WATCH: "all processes of a command together, ended by memtui, which looks again and again",
     DATA: "each process by itself: its allocations fail (RLIMIT_DATA)",
     AS: "each process by itself, address space (RLIMIT_AS): breaks node, java, Go",
