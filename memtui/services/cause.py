@@ -16,6 +16,7 @@ from memtui.kernel.proctree import read_sizes
 from memtui.kernel.roots import LIVE
 from memtui.model.limits import AS
 from memtui.model.runlimit import Clues, Ending, Victim
+from memtui.services.cgrouplimit import PREFIX
 from memtui.text import safe, show
 
 if TYPE_CHECKING:
@@ -92,22 +93,24 @@ def _logged(before: Before, group: Group | None, pid: int) -> list[LogKill]:
     from memtui.kernel.oomlog import LogKill
     from memtui.services.kernellog import read_kmsg
 
-    name = os.path.basename(group.directory) if group else ""
     return [
         kill
         for kill in read_kmsg()
         if isinstance(kill, LogKill)
         and (kill.time or 0.0) >= before.time - _SLACK_S
-        and (_within(kill.task_memcg, name) if name else kill.pid == pid)
+        and (_within(kill.task_memcg, group) if group else kill.pid == pid)
     ]
 
 
-def _within(path: bytes | None, name: str) -> bool:
-    return path is not None and os.fsencode(name) in path.split(b"/")
+def _within(path: bytes | None, group: Group) -> bool:
+    """Whether a path of the log is our group or below it; a mount may hide where that lies."""
+    parts = os.fsencode(group.directory).split(b"/")
+    ours = parts[-1:] if parts[-1].startswith(PREFIX.encode()) else parts[-2:]  # SCOPE/payload
+    return path is not None and b"/" + b"/".join(ours) + b"/" in path + b"/"
 
 
 def _own(kill: LogKill, group: Group | None) -> bool:
-    return group is not None and _within(kill.oom_memcg, os.path.basename(group.directory))
+    return group is not None and _within(kill.oom_memcg, group)
 
 
 def _whose(kill: LogKill) -> tuple[int | None, str]:

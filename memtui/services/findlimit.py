@@ -7,9 +7,9 @@ import os
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from memtui.model.limits import AUTO, DATA, WATCH, Limits
+from memtui.model.limits import DATA, WATCH, Limits
 from memtui.model.limitsearch import Search
-from memtui.services.limits import Unavailable, read_room
+from memtui.services.limits import Unavailable, order, read_room
 from memtui.services.run import Run, Watch, run
 
 MOST_RUNS = 20
@@ -87,7 +87,7 @@ class Finder:
         """`limits` is the first run's; its time limit, if it has one, is every run's."""
         self._argv, self._limits, self._shown, self._tell = argv, limits, shown, tell
         # a watchdog looks now and then: what it lets pass is no limit that is enough
-        every = [*(m for m in AUTO if m != WATCH), DATA]
+        every = [*(m for m in order() if m != WATCH), DATA]
         self._methods = every if method == "auto" else [method]
         self._trials: list[Trial] = []
 
