@@ -22,6 +22,9 @@ from memtui.services.limiter import Unavailable
 from memtui.services.store import StateDir
 
 _TAIL = 40  # lines of output kept in a view
+_LEFT = "left-"
+"""How the names of files begin that commands go on writing to when memtui has ended."""
+_KEPT_S = 30 * 86400.0
 _GRACE_S = 5.0  # from SIGTERM to SIGKILL, when a command is ended to be started anew
 
 
@@ -205,7 +208,8 @@ class Jobs:
 
 def _left(number: int, job: Job) -> str:
     """Leave one; return where it is now, "" where it has ended."""
-    directory, name = StateDir(), f"left-{time.strftime('%Y%m%d-%H%M%S')}-{job.pid}.log"
+    directory, name = StateDir(), f"{_LEFT}{time.strftime('%Y%m%d-%H%M%S')}-{job.pid}.log"
+    _drop_old(directory)
     try:
         file, where = directory.create(name), f"its output goes on in {directory.path}/{name}"
     except OSError as e:
@@ -219,3 +223,12 @@ def _left(number: int, job: Job) -> str:
     finally:
         os.close(file)
     return f"command {number} goes on as PID {job.pid}: {job.command}; {job.method_line}; {where}"
+
+
+def _drop_old(directory: StateDir) -> None:
+    """Remove what commands that were left wrote long ago; a file that is written to is young."""
+    with contextlib.suppress(OSError):
+        for name in os.listdir(directory.path):
+            path = f"{directory.path}/{name}"
+            if name.startswith(_LEFT) and time.time() - os.lstat(path).st_mtime > _KEPT_S:
+                os.unlink(path)

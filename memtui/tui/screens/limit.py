@@ -61,9 +61,9 @@ class LimitDialog(ModalScreen[int]):
             limit = parse_limit(word, *self._room)
         except ValueError as e:
             meaning.set_class(bool(word.strip()), "problem")
-            meaning.update(Content(f"         {e}"))
+            meaning.update(Content(str(e)))
             return None
-        meaning.update(Content("         " + self._meaning(limit)))
+        meaning.update(Content(self._meaning(limit)))
         return limit
 
     def _meaning(self, limit: int) -> str:

@@ -187,9 +187,9 @@ class RunDialog(ModalScreen[Request]):
             limit = parse_limit(typed.limit, *self._room)
         except ValueError as e:
             meaning.set_class(bool(typed.limit.strip()), "problem")
-            meaning.update(Content(f"         {e}"))
+            meaning.update(Content(str(e)))
             return None
-        meaning.update(Content("         " + self._meaning(limit)))
+        meaning.update(Content(self._meaning(limit)))
         if not typed.command.strip():
             return None
         return Request(typed.command.rstrip(), limit, typed.limit.strip(), typed.method)
