@@ -18,7 +18,7 @@ from memtui.render import rows, summaries
 from memtui.render.quota import limit_words
 from memtui.render.rows import DOOMED
 from memtui.services import census
-from memtui.units import size
+from memtui.units import processes, size
 
 __all__ = ["configure", "main"]
 
@@ -75,7 +75,7 @@ def _print_processes(args: argparse.Namespace, wanted: Asked, seen: Seen) -> Non
 
 
 def _footer(args: argparse.Namespace, seen: Seen) -> str:
-    count, shown = f"{len(seen.all.procs)} processes", seen.shown
+    count, shown = processes(len(seen.all.procs)), seen.shown
     if len(shown) < len(seen.all.procs):
         count = f"{len(shown)} of {count}"
     if seen.all.unreadable:

@@ -18,7 +18,7 @@ from memtui.render import summaries
 from memtui.render.plain import line
 from memtui.render.quota import limit_words
 from memtui.render.summaries import Amounts
-from memtui.units import size
+from memtui.units import processes, size
 
 
 def print_summary(args: argparse.Namespace, wanted: Asked, seen: Seen) -> None:
@@ -27,8 +27,8 @@ def print_summary(args: argparse.Namespace, wanted: Asked, seen: Seen) -> None:
     kept = [p for p in seen.shown if not p.kernel_thread]
     notes = pslook.notes(seen._replace(shown=kept), fields)
     found = sums.by_user(kept, args.numeric) if args.users else sums.by_mapping(seen.mappings)
-    what = "users" if args.users else "mappings"
-    said = f"{len(found)} {what} of {len(kept)} processes; {limit_words(seen.quota, 60)}"
+    what = ("user" if args.users else "mapping") + "s" * (len(found) != 1)
+    said = f"{len(found)} {what} of {processes(len(kept))}; {limit_words(seen.quota, 60)}"
     _print_rows(args, wanted, found, pslook.amounts(args, seen.quota), [said], notes)
 
 

@@ -45,6 +45,7 @@ def test_users_are_the_sums_of_their_processes(family: list[int]) -> None:
     rows = table("-c", " ".join(("pid", *keys)), *only(family))
     (said,) = table("-u", "-c", "user count swap uss rss vss pss", *only(family))
     assert (said["user"], said["count"]) == (psutil.Process().username(), "3")
+    assert any(x.startswith("1 user of 3 processes") for x in printed("-u", *only(family)))
     for key in ("swap", "uss", "rss", "virt"):
         assert int(said[key]) == pytest.approx(sum(int(r[key]) for r in rows), abs=MIB)
     assert int(said["uss"]) <= int(said["pss"]) <= int(said["rss"])

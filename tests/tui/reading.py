@@ -221,7 +221,8 @@ def as_at_first(lines: list[str]) -> bool:
     """Whether the main screen shows all processes as a list, and nothing is typed or chosen."""
     text = "\n".join(lines)
     scopes = next((line for line in lines if line.startswith("  all processes")), "?")
-    words = re.sub(r"all processes|by (cgroup|user|program)|my cgroup|\d+ tagged", "", scopes)
+    there = r"all processes|by (notebook|cgroup|user|program)|my cgroup|\d+ tagged"
+    words = re.sub(there, "", scopes)
     return (
         on_main(lines)
         and not words.strip()
