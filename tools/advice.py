@@ -21,8 +21,9 @@ from memtui.model.habits import Habits
 from memtui.model.snapshot import Quota, Snapshot
 from memtui.model.trend import TrendWatch
 from memtui.services.explain import explain
+from memtui.services.naming import Namer
 from memtui.services.quota import QuotaSource
-from memtui.services.sampler import open_processes
+from memtui.services.sampler import Processes, open_processes
 from memtui.services.store import KillLog
 
 EVERY_S, STEP_S, LOOKS = 20.0, 0.5, 7
@@ -40,6 +41,7 @@ def as_if(quota: Quota, factor: float) -> Quota:
 def record(path: Path, seconds: float) -> None:
     end = time.monotonic() + seconds
     habits, processes, source = Habits(), open_processes(LIVE, room=0), QuotaSource()
+    assert isinstance(processes, Processes)
     with open(path, "a", encoding="utf-8") as out:
         while time.monotonic() < end:
             began = time.monotonic()
@@ -48,25 +50,26 @@ def record(path: Path, seconds: float) -> None:
             time.sleep(max(0.0, EVERY_S - (time.monotonic() - began)))
 
 
-def one(habits: Habits, processes: object, source: QuotaSource) -> dict[str, object]:
+def one(habits: Habits, processes: Processes, source: QuotaSource) -> dict[str, object]:
     """One look of three seconds, judged by each limit."""
     trends = {name: TrendWatch() for name in LIMITS}
     first, trend = source.read(), {}
     began = time.monotonic()
     for _ in range(LOOKS):
         now = time.monotonic()
-        procs = processes.sample(cgroups=True)  # type: ignore[attr-defined]
+        procs = processes.sample(cgroups=True)
         quota = source.read()
         habits.add(now, procs)
         for name, factor in LIMITS.items():
             snapshot = Snapshot(time.time(), now, procs, len(procs), as_if(quota, factor), 0, 1)
             trend[name] = trends[name].add(snapshot), snapshot
         time.sleep(STEP_S)
+    Namer(LIVE).once(processes.table, time.time())
     found, events = habits.found(), KillLog().read()
     said = {}
     for name, factor in LIMITS.items():
         told, snapshot = trend[name]
-        snapshot.trend = told
+        snapshot.trend, snapshot.procs = told, list(processes.table.values())
         over = time.monotonic() - began
         got = explain(LIVE, snapshot, found, events, over, as_if(first, factor))
         said[name] = [[a.id, a.gain, a.say] for a in got.advice]

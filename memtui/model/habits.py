@@ -27,7 +27,7 @@ class Habit(NamedTuple):
 
     seen_s: float  # how long it was looked at
     idle_s: float  # since it last worked; it may be more, if it is as long as `seen_s`
-    waits_s: float  # in state D without a break
+    waits_s: float  # in state D, or Z, without a break
     sizes: tuple[tuple[float, int], ...]  # (monotonic seconds, RES), the newest last
     rests: tuple[int, ...]  # RES whenever it came to rest after work, the newest last
     cpu_pct: float | None = None  # of one CPU over the last ten seconds, or less at first
@@ -58,7 +58,7 @@ class _Followed:
             if self.worked is not None and since - BLOCK_S <= self.worked <= since:
                 self.rests = [*self.rests, proc.rss][-_RESTS:]
             self.block = at, proc.cpu_time
-        self.waits = (self.waits or at) if proc.state == "D" else None
+        self.waits = (self.waits or at) if proc.state in "DZ" else None
         if not self.sizes or at - self.sizes[-1][0] >= _SIZES_EVERY_S:
             self.sizes = [*self.sizes, (at, proc.rss)][-_SIZES:]
 
@@ -80,7 +80,7 @@ class Habits:
         """Take the sample of `at` monotonic seconds."""
         found: dict[Identity, _Followed] = {}
         for proc in procs:
-            if proc.rss < _LEAST and proc.state != "D":
+            if proc.rss < _LEAST and proc.state not in "DZ":
                 continue
             known = self._followed.get(proc.identity) or _Followed(at, proc)
             known.add(at, proc)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from memtui.model.advice.state import Explained, paragraph
-from memtui.model.advice.terms import Advice
+from memtui.model.advice.terms import Advice, amount
 from memtui.render.postmortem import wrap
 from memtui.render.spans import Line
 from memtui.text import elide
-from memtui.units import size_long
 
 NOTHING = "Nothing is wrong: there is nothing to be done."
 UNEXPLAINED = (
@@ -28,7 +27,7 @@ def _wrapped(text: str, width: int, role: str, indent: int) -> list[Line]:
 def _gain(advice: Advice) -> str:
     if advice.gain is None:
         return "" if advice.tells else "gain not known"
-    return f"{'up to ' * advice.at_most}{size_long(advice.gain)}"
+    return f"{'up to ' * advice.at_most}{amount(advice.gain)}"
 
 
 def _labelled(label: str, text: str, width: int, indent: int) -> list[Line]:
@@ -45,10 +44,10 @@ def _how(advice: Advice, width: int, indent: int) -> list[Line]:
     """What to do; what is to be typed stands as it is, unbroken."""
     out: list[Line] = []
     for step in advice.how:
-        label = "do" if not out else ""
+        label = "" if out else "do"
         if step.startswith("  "):
-            pad = " " * (indent + _LABEL + 2)
-            out.append([(pad, ""), (elide(step[2:], max(20, width - len(pad))), "key")])
+            lead = " " * indent + f"{label:<{_LABEL}}  "
+            out.append([(lead, "muted"), (elide(step[2:], max(20, width - len(lead))), "accent")])
         else:
             out += _labelled(label, step, width, indent)
     return out
@@ -70,7 +69,8 @@ def suggestion(number: int, advice: Advice, width: int, keys: bool) -> list[Line
     out += _how(advice, width, indent)
     if keys and advice.action is not None:
         head: Line = [(" " * indent, ""), (f"{'key':<{_LABEL}}", "muted"), (str(number), "accent")]
-        out.append([*head, (f"  {advice.action.label}; asks first", "muted")])
+        asks = "" if advice.action.kind in ("files", "filter", "kills") else "; asks first"
+        out.append([*head, (f"  {advice.action.label}{asks}", "muted")])
     return out
 
 
@@ -88,6 +88,18 @@ def explain_lines(found: Explained, width: int, keys: bool = False) -> list[Line
     while out and not out[-1]:
         out.pop()
     return out
+
+
+def suggestion_at(found: Explained, width: int, row: int) -> int:
+    """Return which suggestion stands in a row of `explain_lines` with keys; 0: none."""
+    width = min(width, _WIDEST)
+    at = len(wrap(paragraph(found.seen), width)) + 1
+    for number, advice in enumerate(found.advice, 1):
+        height = len(suggestion(number, advice, width, True))
+        if at <= row < at + height:
+            return number
+        at += height + 1
+    return 0
 
 
 def _noted(notes: Sequence[str], width: int) -> list[Line]:

@@ -36,11 +36,10 @@ from memtui.model.advice.terms import (
     is_python,
 )
 from memtui.model.badness import level_of
-from memtui.model.classify import Seen as Told
-from memtui.model.classify import classify, split
+from memtui.model.classify import split
 from memtui.model.snapshot import Proc, Quota
 from memtui.services import bigfiles
-from memtui.services.identify import user_name
+from memtui.services.identify import Identify, user_name
 from memtui.text import decode
 
 BUDGET_S = 0.6
@@ -56,20 +55,18 @@ _HEAP = (b"-Xmx", b"-XX:MaxRAMPercentage", b"-XX:MaxHeapSize", b"-XX:MaxRAMFract
 _LEFT = ("psm_", "torch_", "joblib", "plasma", "pym-", "sem.")
 
 
-def held_by(procs: Sequence[Proc], quota: Quota) -> list[Proc]:
-    """Return the processes that the limit holds which binds, each with its kind."""
+def held_by(roots: Roots, procs: Sequence[Proc], quota: Quota) -> list[Proc]:
+    """Return the processes that the limit holds which binds."""
     level = level_of(quota)
     if level is not None:
+        cgroup = Identify(roots).cgroup
+        procs = [p if p.cgroup else p._replace(cgroup=cgroup(str(p.pid))) for p in procs]
         here = [p for p in procs if p.cgroup is not None and at_or_below(p.cgroup, level.path)]
         pids = {p.pid for p in here}
         # who has ended has left its cgroup on v1
         dead = [p for p in procs if p.state == "Z" and p.ppid in pids and p.pid not in pids]
-        procs = [*here, *dead]
-    return [p if p.who or p.kernel_thread else p._replace(who=_who(p)) for p in procs]
-
-
-def _who(proc: Proc) -> known.Known | None:
-    return classify(Told(split(proc.argv), proc.comm))
+        return [*here, *dead]
+    return list(procs)
 
 
 def gather(roots: Roots, seen: Seen, everybody: Sequence[Proc]) -> Seen:
@@ -190,9 +187,9 @@ def _shared(roots: Roots, seen: Seen, everybody: Sequence[Proc]) -> Seen:
     if total < (_CRUMB if seen.short else least):
         return seen
     big = [t for t in mounts if t.used >= min(least, total)]
-    listed = {t.point: bigfiles.biggest(t.point, _FILES).files for t in big}
+    listed = {t.point: bigfiles.biggest(t.point, _FILES) for t in big}
     candidates = list(_candidates(mounts, _CRUMB if seen.short else least))
-    holders, maps, doubt, whole = _holders(
+    holders, maps, doubt, whole = holders_of(
         roots, everybody, [t.point for t in mounts], bool(candidates)
     )
     rows = [_mounted(t, listed[t.point], holders) for t in big]
@@ -203,7 +200,7 @@ def _shared(roots: Roots, seen: Seen, everybody: Sequence[Proc]) -> Seen:
     )
 
 
-class _Holders(dict[Node, list[tuple[Proc, OpenInMemory]]]):
+class Holders(dict[Node, list[tuple[Proc, OpenInMemory]]]):
     """Who has which file in memory open."""
 
     def names(self, node: Node) -> tuple[str, ...]:
@@ -211,14 +208,14 @@ class _Holders(dict[Node, list[tuple[Proc, OpenInMemory]]]):
         return tuple(f"{p.name} {p.pid}" for p, _ in self.get(node, ()))
 
 
-def _holders(
+def holders_of(
     roots: Roots, everybody: Iterable[Proc], points: Sequence[str], mapped: bool
-) -> tuple[_Holders, set[Node], int, bool]:
-    """Who has what open; what is `mapped`, if asked for; who could not be asked; whether all were.
+) -> tuple[Holders, set[Node], int, bool]:
+    """Return who has what open, what is `mapped`, who could not be asked, and whether all were.
 
     The biggest are asked first.
     """
-    found, maps, denied = _Holders(), set[Node](), 0
+    found, maps, denied = Holders(), set[Node](), 0
     leads = [os.fsencode(p) for p in points]
     end = time.thread_time() + BUDGET_S
     for proc in sorted((p for p in everybody if p.virt), key=lambda p: -p.rss):
@@ -234,29 +231,26 @@ def _holders(
     return found, maps, denied, True
 
 
-def _file(big: bigfiles.Big, holders: _Holders) -> File:
-    node = big.device, big.inode
-    return File(
-        big.path,
-        big.bytes,
-        user_name(big.uid),
-        big.modified,
-        big.device,
-        big.inode,
-        holders.names(node),
-    )
+def as_file(big: bigfiles.Big, holders: Holders | None = None) -> File:
+    """Return a file, with who has it open as far as that was looked for."""
+    names = () if holders is None else holders.names((big.device, big.inode))
+    user = user_name(big.uid)
+    return File(big.path, big.bytes, user, big.modified, big.device, big.inode, names)
 
 
-def _mounted(tmpfs: Tmpfs, files: Sequence[bigfiles.Big], holders: _Holders) -> Mounted:
+def _mounted(tmpfs: Tmpfs, listed: bigfiles.Listing, holders: Holders) -> Mounted:
     """One tmpfs; its size is without what was deleted."""
     gone = sum(
         rows[0][1].taken
         for node, rows in holders.items()
         if node[0] == tmpfs.device and rows[0][1].deleted
     )
+    used, files = max(0, tmpfs.used - gone), listed.files
+    if listed.whole and not listed.unreadable:
+        used = min(used, listed.total)
     few = [f for f in files if f.bytes * 20 >= files[0].bytes]
-    used = max(0, tmpfs.used - gone)
-    return Mounted(tmpfs.point, used, tuple(_file(f, holders) for f in few))
+    shown = tuple(as_file(f, holders) for f in few)
+    return Mounted(tmpfs.point, used, shown, device=tmpfs.device)
 
 
 def _charged(mounts: list[Mounted], charged: int | None) -> list[Mounted]:
@@ -266,29 +260,38 @@ def _charged(mounts: list[Mounted], charged: int | None) -> list[Mounted]:
     first = max(mounts, key=lambda m: m.used)
     files = sorted((f for m in mounts for f in m.files), key=lambda f: -f.bytes)
     more = f" and {len(mounts) - 1} more tmpfs" if len(mounts) > 1 else ""
-    return [Mounted(first.point, min(charged, first.used), tuple(files[:_FILES]), more)]
+    return [
+        Mounted(first.point, min(charged, first.used), tuple(files[:_FILES]), more, first.device)
+    ]
 
 
-def _held(roots: Roots, holders: _Holders, procs: Sequence[Proc]) -> list[Held]:
+def _held(roots: Roots, holders: Holders, procs: Sequence[Proc]) -> list[Held]:
     """Files without a name, of the processes that the limit holds; who is biggest is named.
 
     What somebody maps is left out: it is in his RES, and in use.
     """
     ours = {p.identity: p for p in procs}
+    below: dict[int, list[Proc]] = defaultdict(list)
+    for p in procs:
+        below[p.ppid].append(p)
     found = []
     for node, rows in holders.items():
         mine = [ours[p.identity] for p, f in rows if f.deleted and p.identity in ours]
         taken = rows[0][1].taken
-        if mine and taken >= _CRUMB and not any(_maps(roots, p, node) for p, _ in rows):
+        if mine and taken >= _CRUMB and not _mapped(roots, node, mine, below):
             found.append(Held(mine[0], decode(rows[0][1].path), taken))
     return sorted(found, key=lambda h: -h.bytes)
 
 
-def _maps(roots: Roots, proc: Proc, node: Node) -> bool:
-    try:
-        return node in sharing.read_maps(roots, proc.pid).nodes
-    except KernelError:
-        return False
+def _mapped(
+    roots: Roots, node: Node, holders: Sequence[Proc], below: dict[int, list[Proc]]
+) -> bool:
+    """Whether a holder, or a child of one, maps a file."""
+    for proc in [*holders, *(c for p in holders for c in below[p.pid])][:_WORKERS]:
+        with contextlib.suppress(KernelError):
+            if node in sharing.read_maps(roots, proc.pid).nodes:
+                return True
+    return False
 
 
 def _candidates(mounts: Sequence[Tmpfs], least: int) -> Iterator[bigfiles.Big]:
@@ -302,7 +305,7 @@ def _candidates(mounts: Sequence[Tmpfs], least: int) -> Iterator[bigfiles.Big]:
 
 
 def _left(
-    candidates: Iterable[bigfiles.Big], holders: _Holders, maps: set[Node], doubt: int
+    candidates: Iterable[bigfiles.Big], holders: Holders, maps: set[Node], doubt: int
 ) -> Iterator[Left]:
     for file in candidates:
         node = file.device, file.inode

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 
 from memtui.kernel import procfs
@@ -16,8 +17,9 @@ from memtui.model.snapshot import Identity, Quota, Snapshot
 from memtui.model.trend import TrendWatch
 from memtui.model.victims import OomEvent
 from memtui.services.evidence import gather, held_by
+from memtui.services.naming import Namer
 from memtui.services.quota import QuotaSource
-from memtui.services.sampler import open_processes
+from memtui.services.sampler import Processes, open_processes
 from memtui.services.store import KillLog
 
 LOOK_S = 3.0
@@ -25,6 +27,7 @@ LOOK_S = 3.0
 
 _STEP_S = 0.5
 _KILLS_S = 7200.0
+_BACK_S = 10.0  # over which rates are taken while the sampler runs
 
 
 class NoSuchGroup(Exception):
@@ -60,6 +63,9 @@ def _look(roots: Roots, source: QuotaSource, first: Quota, for_s: float) -> Expl
             break
         time.sleep(min(_STEP_S, began + for_s - now))
         now = time.monotonic()
+    if isinstance(processes, Processes):
+        Namer(roots).once(processes.table, snapshot.time)
+        snapshot.procs = list(processes.table.values())
     snapshot.trend = trend
     events = KillLog().read() if roots.live else []
     return explain(roots, snapshot, habits.found(), events, now - began, first)
@@ -83,7 +89,7 @@ def explain(
     seen = Seen(
         snapshot.time,
         quota,
-        held_by(snapshot.procs, quota),
+        held_by(roots, snapshot.procs, quota),
         over_s,
         then,
         snapshot.trend,
@@ -97,6 +103,34 @@ def explain(
     if procfs.is_there(roots):
         seen = gather(roots, seen, snapshot.procs)
     return Explained(seen, advise(seen), _notes(roots, seen))
+
+
+class Watching:
+    """What the sampler sees from tick to tick, kept for when somebody asks.
+
+    `add` is called in the sampler's thread, `explain` in any but the UI's.
+    """
+
+    def __init__(self, roots: Roots) -> None:
+        self._roots = roots
+        self._habits = Habits()
+        self._quotas: deque[tuple[float, Quota]] = deque()
+
+    def add(self, snapshot: Snapshot) -> None:
+        """Take a tick; about 0.1 ms for 1000 processes."""
+        at = snapshot.mono
+        self._habits.add(at, snapshot.procs)
+        self._quotas.append((at, snapshot.quota))
+        while at - self._quotas[0][0] > _BACK_S:
+            self._quotas.popleft()
+
+    def explain(self, snapshot: Snapshot, events: Sequence[OomEvent]) -> Explained:
+        """Say what there is to be said of a snapshot and the time before it."""
+        at, then = self._quotas[0] if self._quotas else (snapshot.mono, None)
+        me = next((p.identity for p in snapshot.procs if p.pid == os.getpid()), None)
+        over, habits = max(0.0, snapshot.mono - at), self._habits.found()
+        own = me if self._roots.live else None
+        return explain(self._roots, snapshot, habits, events, over, then, own)
 
 
 def _notes(roots: Roots, seen: Seen) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from signal import SIGKILL
+from signal import SIGKILL, SIGTERM
 from threading import Thread
 from typing import TYPE_CHECKING
 
@@ -42,8 +42,11 @@ class Acting:
         here = self._screen.here
         return [here] if here is not None else []
 
-    def kill(self, procs: Sequence[Proc] = ()) -> None:
-        """Open the signal dialog on targets, frozen from now on; on the tagged if on none."""
+    def kill(self, procs: Sequence[Proc] = (), signal: int = SIGTERM) -> None:
+        """Open the signal dialog on targets, frozen from now on; on the tagged if on none.
+
+        `signal` is the one that is chosen at first.
+        """
         procs = procs or self.targets()
         if not procs:
             self._screen.say("no process to send a signal to", "warn")
@@ -53,7 +56,7 @@ class Acting:
             if proc.who is not None and proc.who.is_kernel:
                 target.command = f"{proc.who.label}  {target.command}"
         self._kernels = {p.identity: p.who for p in procs if p.who is not None}
-        dialog = KillDialog(targets, self._closed(procs), self._kernels)
+        dialog = KillDialog(targets, self._closed(procs), self._kernels, signal)
         self._screen.app.push_screen(dialog, self._send)
 
     def _closed(self, procs: Sequence[Proc]) -> bool:

@@ -23,6 +23,7 @@ from memtui.model.snapshot import Snapshot
 from memtui.model.victims import OomEvent
 from memtui.services.actions import Actions
 from memtui.services.cgroups import Cgroups
+from memtui.services.explain import Watching
 from memtui.services.jobs import Jobs
 from memtui.services.sampler import Sampler
 from memtui.services.settings import Settings, changed, save
@@ -83,6 +84,7 @@ class MemtuiApp(App[int]):
         jobs = Jobs()
         sampler.also(jobs.poll)
         self.threads, self.cgroups = Threads(sampler.roots), Cgroups(sampler.roots)
+        self.watching = Watching(sampler.roots)
         sampler.also(self._look_aside)
         self.kept = kept or Settings()
         self._alarms = Alarms(self, self.kept.alerts)
@@ -145,6 +147,7 @@ class MemtuiApp(App[int]):
         """Read what is read only while it is shown; called in the sampler's thread."""
         if self.sampler.latest is not None:
             self.threads.look(self.sampler.latest.procs)
+            self.watching.add(self.sampler.latest)
         self.cgroups.look()
 
     def on_oom_seen(self, message: OomSeen) -> None:

@@ -65,14 +65,16 @@ MPL = facts((PY, Fact(libraries=frozenset({"matplotlib"}))))
 PANDAS = facts((PY, Fact(peak=900 * MIB, libraries=frozenset({"pandas"}))))
 LOOP = [kill("python3", s, "python3 -f /run/kernel-5.json") for s in (100, 300)]
 DEAD = [proc(n, 0, GROUP, state="Z", ppid=5) for n in range(100, 125)]
+STAY = habits(*((p, habit(waits_s=3.0)) for p in DEAD))
+NOTE = kernel(5, 400)
 STUCK = proc(5, 1, GROUP, state="D")
 
 CASES = [
     Case("idle-kernel", "a kernel of 100 of 1000 MiB, idle for 42 min",
-         seen(300, kernel(5, 100, 42)), seen(300, kernel(5, 100, 20)), "n5.ipynb holds 100M"),
+         seen(300, kernel(5, 100, 42)), seen(300, kernel(5, 100, 20)), "n5.ipynb holds 100 MiB"),
     Case("many-kernels", "three of 90 MiB, idle for an hour",
          seen(500, *(kernel(n, 90, 60) for n in (5, 6, 7))),
-         seen(500, *(kernel(n, 60, 60) for n in (5, 6, 7))), "3 idle notebooks hold 270M"),
+         seen(500, *(kernel(n, 60, 60) for n in (5, 6, 7))), "3 idle notebooks hold 270 MiB"),
     Case("orphan-kernel", "a kernel whose server is gone", seen(800, ORPHAN), seen(300, ORPHAN),
          "nobody can reach it"),
     Case("pool-spare", "CoCalc's spare kernel in a full project", seen(800, SPARE),
@@ -80,10 +82,11 @@ CASES = [
     Case("restart-loop", "two kills of one connection file within 10 min",
          seen(300, kernel(5, 50), events=LOOP), seen(300, kernel(5, 50), events=LOOP[:1]),
          "killed 2 times"),
-    Case("py-freelist", "an idle Python that once was twice as big",
+    Case("py-freelist", "an idle notebook that once was twice as big",
+         seen(800, NOTE, habits=habits((NOTE, habit(600))),
+              facts=facts((NOTE, Fact(peak=800 * MIB)))),
          seen(800, PY, habits=habits((PY, habit(600))), facts=facts((PY, Fact(peak=800 * MIB)))),
-         seen(800, PY, habits=habits((PY, habit(0))), facts=facts((PY, Fact(peak=800 * MIB)))),
-         "once held 800M"),
+         "once held 800 MiB"),
     Case("out-cache", "a kernel that is bigger after each of four cells",
          seen(300, BUSY_KERNEL, habits=habits(
              (BUSY_KERNEL, habit(5, rests=tuple(n * MIB for n in (100, 160, 220, 280)))))),
@@ -94,13 +97,13 @@ CASES = [
          seen(500, PY, habits=GROWS, facts=MPL), seen(500, PY, habits=SAW, facts=MPL),
          "draws with matplotlib"),
     Case("pandas-copies", "a Python with pandas, 400 MiB, peak 900 MiB, of 1000 MiB",
-         seen(450, PY, facts=PANDAS), seen(300, PY, facts=PANDAS), "needed 900M for a while"),
+         seen(450, PY, facts=PANDAS), seen(300, PY, facts=PANDAS), "needed 900 MiB for a while"),
     Case("growing-list", "a Python that grows 40 MiB/s without a break",
-         seen(500, PY, habits=GROWS), seen(500, PY, habits=SAW), "grows by 40.0M/s"),
+         seen(500, PY, habits=GROWS), seen(500, PY, habits=SAW), "grows by 40 MiB/s"),
     Case("fork-copies", "six workers of 80 MiB, half of it shared",
          seen(500, PY, *WORKERS, facts=OWN), seen(500, PY, *WORKERS, facts=ALL), "6 workers"),
     Case("compiler", "two cc1plus of 150 MiB", seen(500, *CXX),
-         seen(500, CXX[0]), "2 compilers need 300M"),
+         seen(500, CXX[0]), "2 compilers need 300 MiB"),
     Case("java-heap", "a Java without -Xmx in a full group",
          seen(800, JAVA, facts=facts((JAVA, Fact(heap="")))),
          seen(800, JAVA, facts=facts((JAVA, Fact(heap="-Xmx300m")))), "how far its heap may grow"),
@@ -108,12 +111,12 @@ CASES = [
     Case("node-heap", "a node of 400 MiB in a full group", seen(800, NODE), seen(500, NODE),
          "collects garbage late"),
     Case("vscode", "an editor's server of 270 of 1000 MiB", seen(500, CODE, PYLANCE),
-         seen(500, CODE), "120M of it Pylance"),
+         seen(500, CODE), "120 MiB of it Pylance"),
     Case("big-process", "95 % full, and nothing else explains it", seen(950, PY), seen(800, PY),
          "is the biggest"),
     Case("tmpfs-files", "96 MiB of files in /tmp",
          seen(300, mounts=[Mounted("/tmp", 96 * MIB, (FILE,))]),
-         seen(300, mounts=[Mounted("/tmp", 40 * MIB, (FILE,))]), "Files in /tmp take 96.0M"),
+         seen(300, mounts=[Mounted("/tmp", 40 * MIB, (FILE,))]), "Files in /tmp take 96 MiB"),
     Case("deleted-open", "a deleted file of 80 MiB, still open",
          seen(300, PY, held=[Held(PY, "/tmp/x", 80 * MIB)]),
          seen(300, PY, held=[Held(PY, "/tmp/x", 30 * MIB)]), "that was deleted: /tmp/x"),
@@ -126,7 +129,7 @@ CASES = [
          seen(200, cache=600, level=Level(dirty=400 * MIB, io_some_pct=1.0)), "written to disk"),
     Case("kernel-mem", "300 of 1000 MiB are the kernel's",
          seen(800, PY, parts={"kernel": 300 * MIB}), seen(800, PY, parts={"kernel": 100 * MIB}),
-         "The kernel itself needs 300M"),
+         "The kernel itself needs 300 MiB"),
     Case("throttled", "memory.high reached 50 times a second, all stalled 60 % of the time",
          seen(500, PY, high=500 * MIB, trend=trend(throttled=50.0, full_pct=60.0)),
          seen(500, PY, high=500 * MIB, trend=trend(throttled=50.0, full_pct=2.0)), "not hung"),
@@ -135,8 +138,8 @@ CASES = [
               then=quota(500, activity={"refault_anon": 1000})),
          seen(500, PY, activity={"refault_anon": 1100}, trend=trend(full_pct=60.0),
               then=quota(500, activity={"refault_anon": 1000})), "paused is better than killed"),
-    Case("zombie", "25 children that nobody collected", seen(100, PY, *DEAD),
-         seen(100, PY, *DEAD[:15]), "25 of them children of python3 5"),
+    Case("zombie", "25 children that nobody collected", seen(100, PY, *DEAD, habits=STAY),
+         seen(100, PY, *DEAD), "25 of them children of python3 5"),
     Case("D-state", "state D for 20 s, SIGKILL waits",
          seen(100, STUCK, habits=habits((STUCK, habit(waits_s=20.0))),
               facts=facts((STUCK, Fact(dying=True)))),
@@ -148,10 +151,10 @@ CASES = [
     Case("rlimit-hit", "VmData at 98 % of RLIMIT_DATA",
          seen(100, PY, facts=facts((PY, Fact(data=98 * MIB, data_limit=100 * MIB)))),
          seen(100, PY, facts=facts((PY, Fact(data=80 * MIB, data_limit=100 * MIB)))),
-         "98.0M of the 100M that its RLIMIT_DATA"),
+         "98 MiB of the 100 MiB that its RLIMIT_DATA"),
     Case("low-overhead", "memtui's own 60 MiB in a full group of 1000 MiB",
          seen(800, proc(5, 60, GROUP), own=(5, 50)), seen(800, proc(5, 40, GROUP), own=(5, 50)),
-         "memtui itself needs 60.0M"),
+         "memtui itself needs 60 MiB"),
 ]  # fmt: skip
 
 

@@ -97,6 +97,8 @@ def running(
         yield program
     finally:
         program.end()
+        if name == "tmpfs":  # SIGKILL lets it remove nothing
+            Path(str(given["directory"]), f"memtui-test-{program.pid}").unlink(missing_ok=True)
 
 
 def disk_file(folder: Path, mib: int) -> tuple[Path, int]:

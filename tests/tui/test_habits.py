@@ -44,6 +44,7 @@ HTOP = {
     "m": "pools",  # htop: merged command line; here the program's name stands out in it
     "i": "limits",  # htop: I/O priority
     "O": "find.filter",  # htop: containers; top: filter
+    "x": "explain",  # htop: file locks
 }  # fmt: skip
 """htop's keys."""
 
@@ -66,7 +67,7 @@ TOP = {
 NOT_HERE = {
     "f7", "right_square_bracket", "f8", "left_square_bracket",  # nice
     "right_curly_bracket", "left_curly_bracket", "f19", "f20",  # autogroup
-    "a", "Y", "b", "e", "l", "s", "x", "number_sign",
+    "a", "Y", "b", "e", "l", "s", "number_sign",
     "A", "G", "underscore", "y", "z", "X", "n", "W", "exclamation_mark",
     "ctrl+g", "ctrl+k", "ctrl+u", "ctrl+r",
 }  # fmt: skip

@@ -16,6 +16,7 @@ from memtui.model.advice.terms import (
     Left,
     Mounted,
     Seen,
+    amount,
 )
 from memtui.text import elide_left, safe
 from memtui.units import duration, size
@@ -35,15 +36,15 @@ def shown(path: str) -> str:
 def _file(seen: Seen, file: File) -> str:
     age = duration(max(0.0, seen.time - file.modified))
     who = f", open in {', '.join(file.holders[:2])}" if file.holders else ""
-    return f"  {size(file.bytes):>6}  {file.user}, changed {age} ago{who}: {shown(file.path)}"
+    return f"  {size(file.bytes):>6}  {shown(file.path)}  ({file.user}, {age} ago{who})"
 
 
 def _of_mount(seen: Seen, mount: Mounted) -> Advice:
     place = shown(mount.point)
     return Advice(
         "tmpfs-files",
-        f"Files in {place}{mount.more} take {size(mount.used)} of memory: what lies there is not on"
-        " a disk, and stays until it is deleted.",
+        f"Files in {place}{mount.more} take {amount(mount.used)} of memory: what lies there is not"
+        " on a disk, and stays until it is deleted.",
         mount.used,
         f"{place} is a tmpfs; the size is the file system's own, as far as it is charged here",
         "What is deleted is gone: look at each file first. Memory comes back once nobody has it"
@@ -60,15 +61,24 @@ def _of_mount(seen: Seen, mount: Mounted) -> Advice:
 def tmpfs_files(seen: Seen) -> Iterator[Advice]:
     """Files in /tmp and /dev/shm, where those are memory."""
     for mount in seen.mounts:
-        if seen.share(mount.used) > SHARE:
-            yield _of_mount(seen, mount)
+        rest = _without_left(seen, mount)
+        if seen.share(rest.used) > SHARE:
+            yield _of_mount(seen, rest)
+
+
+def _without_left(seen: Seen, mount: Mounted) -> Mounted:
+    """The same without what `shm_leftover` tells of."""
+    left = {(x.device, x.inode): x.bytes for x in seen.left if not x.sysv}
+    gone = sum(n for (device, _), n in left.items() if device == mount.device)
+    files = tuple(f for f in mount.files if (f.device, f.inode) not in left)
+    return mount._replace(used=max(0, mount.used - gone), files=files)
 
 
 def _of_held(seen: Seen, held: Held) -> Advice:
     p = held.proc
     return Advice(
         "deleted-open",
-        f"{seen.called(p)} has a file of {size(held.bytes)} in memory open that was deleted:"
+        f"{seen.called(p)} has a file of {amount(held.bytes)} in memory open that was deleted:"
         f" {shown(held.path)}. The memory comes back when it closes it, or ends.",
         held.bytes,
         f"/proc/{p.pid}/fd: it has no name any more, and nobody maps it",
@@ -89,7 +99,8 @@ def deleted_open(seen: Seen) -> Iterator[Advice]:
 
 def _of_left(seen: Seen, left: Left) -> Advice:
     age = duration(max(0.0, seen.time - left.changed))
-    doubt = f"; {left.doubt} processes could not be asked" if left.doubt else ""
+    many = "1 process" if left.doubt == 1 else f"{left.doubt} processes"
+    doubt = f"; {many} could not be asked" if left.doubt else ""
     if left.sysv:
         what, typed = f"SysV segment {left.what}", f"ipcrm -m {left.what}"
         action = Action("copy", f"copy {typed}", text=typed)
@@ -101,7 +112,8 @@ def _of_left(seen: Seen, left: Left) -> Advice:
         why = f"nobody has it open or mapped, of all whom one may ask; changed {age} ago{doubt}"
     return Advice(
         "shm-leftover",
-        f"{what} is shared memory of {size(left.bytes)} that a program of {left.user} left behind.",
+        f"{what} is shared memory of {amount(left.bytes)} that a program of {left.user}"
+        " left behind.",
         left.bytes,
         why,
         "A program that means to come back to it loses it.",
@@ -125,11 +137,11 @@ def cache_only(seen: Seen) -> Iterator[Advice]:
         return
     yield Advice(
         "cache-only",
-        f"Nothing is wrong: {size(usage)} of {size(seen.limit)} are in use, but"
-        f" {size((usage or 0) - hard)} of that are cached files, which the kernel gives back when"
+        f"Nothing is wrong: {amount(usage)} of {amount(seen.limit)} are in use, but"
+        f" {amount((usage or 0) - hard)} of that are cached files, which the kernel gives back when"
         " memory is asked for.",
         None,
-        f"only {size(hard)} ({100 * seen.share(hard):.0f} %) cannot be reclaimed",
+        f"only {amount(hard)} ({100 * seen.share(hard):.0f} %) cannot be reclaimed",
         "None.",
         ("Nothing is to be done.",),
         None,
@@ -149,7 +161,7 @@ def dirty_cache(seen: Seen) -> Iterator[Advice]:
         return
     yield Advice(
         "dirty-cache",
-        f"{size(dirty)} wait to be written to disk: a program writes faster than the disk takes,"
+        f"{amount(dirty)} wait to be written to disk: a program writes faster than the disk takes,"
         " and has to wait for it.",
         None,
         f"memory.stat; tasks waited {stalls:.0f} % of the last 10 s",
@@ -172,7 +184,7 @@ def kernel_mem(seen: Seen) -> Iterator[Advice]:
         return
     yield Advice(
         "kernel-mem",
-        f"The kernel itself needs {size(kernel)} for {len(seen.procs)} processes with {threads}"
+        f"The kernel itself needs {amount(kernel)} for {len(seen.procs)} processes with {threads}"
         f" threads, their page tables, sockets and files; {seen.called(most)} has most threads:"
         f" {most.threads}.",
         None,

@@ -10,8 +10,8 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from memtui.model.advice.terms import LOSES, SHARE, Action, Advice, Family, Seen
-from memtui.units import duration, size
+from memtui.model.advice.terms import LOSES, SHARE, Action, Advice, Family, Seen, amount
+from memtui.units import duration
 
 IDLE_S = 1800.0
 _MANY, _MANY_SHARE = 3, 0.25
@@ -55,7 +55,7 @@ def idle_kernel(seen: Seen) -> Iterator[Advice]:
             idle, more = duration(k.idle_s or 0), " or more" if k.at_least else ""
             yield Advice(
                 "idle-kernel",
-                f"{k.title} holds {size(k.tree)} and has been idle for {idle}{more}. Closing"
+                f"{k.title} holds {amount(k.tree)} and has been idle for {idle}{more}. Closing"
                 " its tab does not stop it; halting it does.",
                 k.tree,
                 f"known from {_source(k)}; nothing below it works{_tabs(k)}",
@@ -76,7 +76,7 @@ def many_kernels(seen: Seen) -> Iterator[Advice]:
     names = ", ".join(k.title for k in idle[:3]) + (", …" if len(idle) > 3 else "")
     yield Advice(
         "many-kernels",
-        f"{len(idle)} idle notebooks hold {size(total)}: {names}. Halt each after use, and do not"
+        f"{len(idle)} idle notebooks hold {amount(total)}: {names}. Halt each after use, and do not"
         " open all at once.",
         total,
         f"none of them worked for {duration(min(k.idle_s or 0 for k in idle))}",
@@ -99,7 +99,7 @@ def orphan_kernel(seen: Seen) -> Iterator[Advice]:
             yield Advice(
                 "orphan-kernel",
                 f"{k.title} is a kernel whose Jupyter server is gone: nobody can reach it any more,"
-                f" and it holds {size(k.tree)}.",
+                f" and it holds {amount(k.tree)}.",
                 k.tree,
                 "its server's process is not there",
                 "What it computes now ends; no notebook can get at its variables anyway.",
@@ -117,7 +117,7 @@ def pool_spare(seen: Seen) -> Iterator[Advice]:
             yield Advice(
                 "pool-spare",
                 f"CoCalc keeps a spare kernel ready, so that the next notebook opens at once. It"
-                f" costs {size(k.tree)}; ending it brings a new one.",
+                f" costs {amount(k.tree)}; ending it brings a new one.",
                 k.tree,
                 "a kernel without a notebook, in the home directory, that has not worked",
                 "The next notebook takes some seconds to start.",
@@ -157,7 +157,7 @@ def restart_loop(seen: Seen) -> Iterator[Advice]:
             f"{title} was killed {times} times within 10 minutes for want of memory, and started"
             " anew each time. It needs more than there is.",
             None,
-            f"the same connection file each time; last seen with {size(rss)}",
+            f"the same connection file each time; last seen with {amount(rss)}",
             "None: its variables are gone already.",
             (
                 "Run the cells one by one, and watch which needs the memory.",

@@ -12,11 +12,11 @@ from memtui.model.advice.terms import (
     Action,
     Advice,
     Seen,
+    amount,
     biggest,
     identities,
 )
 from memtui.model.snapshot import Proc
-from memtui.units import size
 
 COMPILERS = frozenset(("cc1plus", "cc1", "clang", "clang++", "rustc", "lto1", "f951", "ghc"))
 """Names of compilers that were killed: of those no more is known."""
@@ -79,7 +79,7 @@ def compiler(seen: Seen) -> Iterator[Advice]:
         say = f"{killed}, a compiler, was killed for want of memory."
     else:
         what = "A compiler needs" if len(found) == 1 else f"{len(found)} compilers need"
-        say = f"{what} {size(total)}, {100 * seen.share(total):.0f} % of the limit."
+        say = f"{what} {amount(total)}, {100 * seen.share(total):.0f} % of the limit."
     how: tuple[str, ...] = (
         "One at a time: make -j1. Less at once: -O1 or -Os, and -g0 for no debug information.",
         "clang++ mostly needs less than g++.",
@@ -111,7 +111,7 @@ def java_heap(seen: Seen) -> Iterator[Advice]:
         mib = max(64, int(_HEAP * room) >> 20)
         yield Advice(
             "java-heap",
-            f"{seen.called(p)} has {size(p.rss)}, and nothing says how far its heap may grow: the"
+            f"{seen.called(p)} has {amount(p.rss)}, and nothing says how far its heap may grow: the"
             " default is a quarter of the limit. A heap seldom shrinks.",
             None,
             "no -Xmx in its arguments, and none in its environment",
@@ -135,7 +135,7 @@ def spark(seen: Seen) -> Iterator[Advice]:
     line = "--driver-memory 1g --master 'local[2]'"
     yield Advice(
         "spark",
-        f"Spark holds {size(total)} in {len(found)} processes. The driver's memory is decided"
+        f"Spark holds {amount(total)} in {len(found)} processes. The driver's memory is decided"
         " before its Java starts; Python workers need more beside it, and local[N] has N of them.",
         None,
         "org.apache.spark or pyspark in the arguments",
@@ -160,8 +160,8 @@ def vscode(seen: Seen) -> Iterator[Advice]:
         return
     big = next((p for p in found if _kind(p) == k.LANGUAGE_SERVER), None)
     title = big.who.label if big and big.who else ""
-    say = f"VS Code's server holds {size(total)} in {len(found)} processes"
-    say += f", {size(big.rss)} of it {title}." if big else "."
+    say = f"VS Code's server holds {amount(total)} in {len(found)} processes"
+    say += f", {amount(big.rss)} of it {title}." if big else "."
     yield Advice(
         "vscode",
         say + " It lingers after the window is closed.",
@@ -187,7 +187,7 @@ def node_heap(seen: Seen) -> Iterator[Advice]:
         option = f"NODE_OPTIONS=--max-old-space-size={mib}"
         yield Advice(
             "node-heap",
-            f"{seen.called(p)} holds {size(p.rss)}. Node collects garbage late where it thinks"
+            f"{seen.called(p)} holds {amount(p.rss)}. Node collects garbage late where it thinks"
             " that there is room.",
             None,
             f"a node with {100 * seen.share(p.rss):.0f} % of the limit",
@@ -206,7 +206,7 @@ def big_process(seen: Seen) -> Iterator[Advice]:
     for p in biggest(mine):
         yield Advice(
             "big-process",
-            f"Memory is nearly full, and {seen.called(p)} is the biggest: {size(p.rss)}.",
+            f"Memory is nearly full, and {seen.called(p)} is the biggest: {amount(p.rss)}.",
             seen.freed(p),
             "RES in the table",
             "What it is at work on is lost, where it does not save it by itself.",

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from signal import SIGINT
 
+from memtui.model import known as k
 from memtui.model.advice.terms import (
     DISRUPTS,
     HARMLESS,
@@ -14,12 +15,13 @@ from memtui.model.advice.terms import (
     Action,
     Advice,
     Seen,
+    amount,
     biggest,
     is_python,
     program_of,
 )
 from memtui.model.snapshot import Proc
-from memtui.units import duration, size
+from memtui.units import duration
 
 TRIM = 'import gc, ctypes; gc.collect(); ctypes.CDLL("libc.so.6").malloc_trim(0)'
 CLOSE = "import matplotlib.pyplot as plt; plt.close('all')"
@@ -72,15 +74,17 @@ def _left_s(seen: Seen, rate: float) -> float:
 
 
 def py_freelist(seen: Seen) -> Iterator[Advice]:
-    """An idle Python that freed something, of which fragments may be left."""
+    """An idle notebook in Python that freed something, of which fragments may be left."""
     for p in _pythons(seen):
         peak, idle = seen.fact(p).peak, seen.idle_s(p)
+        if p.who is None or p.who.kind not in (*k.KERNELS, k.WORKSHEET, k.SAGE):
+            continue  # a script has nobody to type the line
         if peak is None or peak < _FREED * p.rss or idle is None or idle < _REST_S:
             continue
         yield Advice(
             "py-freelist",
-            f"{seen.called(p)} holds {size(p.rss)}, rests, and once held {size(peak)}. What Python"
-            " freed may still lie in fragments that the system does not get back by itself.",
+            f"{seen.called(p)} holds {amount(p.rss)}, rests, and once held {amount(peak)}. What"
+            " Python freed may still lie in fragments that the system does not get back by itself.",
             None,
             f"its peak is {peak / p.rss:.1f} times what it holds now, and it has used no CPU for"
             f" {duration(idle)}",
@@ -102,10 +106,10 @@ def out_cache(seen: Seen) -> Iterator[Advice]:
             continue
         yield Advice(
             "out-cache",
-            f"{seen.called(p)} is bigger after each cell: {size(more)} more over the last"
+            f"{seen.called(p)} is bigger after each cell: {amount(more)} more over the last"
             f" {len(rests) - 1}. Out[], _ and the tracebacks of errors keep what cells showed.",
             more,
-            f"its sizes at rest: {', '.join(map(size, rests))}",
+            f"its sizes at rest: {', '.join(map(amount, rests))}",
             "What Out[] holds is lost; variables stay.",
             ("In the notebook:", "  " + _FORGET, "  %xdel NAME    # one variable, and all of its"),
             Action("copy", f"copy {_FORGET}", text=_FORGET),
@@ -122,9 +126,9 @@ def mpl_figures(seen: Seen) -> Iterator[Advice]:
             continue
         yield Advice(
             "mpl-figures",
-            f"{seen.called(p)} draws with matplotlib and grows by {size(round(rate))}/s. A notebook"
-            " closes its figures after each cell; a loop within one cell, a script, or a widget"
-            " keeps every one.",
+            f"{seen.called(p)} draws with matplotlib and grows by {amount(round(rate))}/s. A"
+            " notebook closes its figures after each cell; a loop within one cell, a script, or a"
+            " widget keeps every one.",
             None,
             "it maps matplotlib, works, and has grown without a break",
             "Figures that were not saved or shown are gone.",
@@ -151,8 +155,8 @@ def pandas_copies(seen: Seen) -> Iterator[Advice]:
             continue  # the same once more would fit
         yield Advice(
             "pandas-copies",
-            f"{seen.called(p)} keeps {size(p.rss)} but needed {size(peak)} for a while: reading and"
-            " chained steps of pandas make copies. The same once more may not fit.",
+            f"{seen.called(p)} keeps {amount(p.rss)} but needed {amount(peak)} for a while: reading"
+            " and chained steps of pandas make copies. The same once more may not fit.",
             more,
             f"it maps pandas, and its peak is {peak / p.rss:.1f} times what it holds now",
             "None.",
@@ -176,10 +180,11 @@ def growing_list(seen: Seen) -> Iterator[Advice]:
         left = _left_s(seen, rate)
         yield Advice(
             "growing-list",
-            f"{seen.called(p)} grows by {size(round(rate))}/s without a break; in {duration(left)}"
-            " memory is full. A loop that appends to the list it walks never ends.",
+            f"{seen.called(p)} grows by {amount(round(rate))}/s without a break; in"
+            f" {duration(left)} memory is full. A loop that appends to the list it walks never"
+            " ends.",
             None,
-            f"it works, and grew from one look to the next, {size(p.rss)} by now",
+            f"it works, and grew from one look to the next, {amount(p.rss)} by now",
             "The cell or script stops where it is; a notebook keeps its variables.",
             (
                 "Interrupt it (SIGINT, or Kernel > Interrupt), then look at its loops:",
@@ -218,8 +223,8 @@ def fork_copies(seen: Seen) -> Iterator[Advice]:
         gain = own - sum(sorted(pss)[-keep:])
         yield Advice(
             "fork-copies",
-            f"{len(workers)} workers of {seen.called(parent)} hold {size(own)}, up to"
-            f" {size(total)} once each has written to what it still shares. Fewer workers need"
+            f"{len(workers)} workers of {seen.called(parent)} hold {amount(own)}, up to"
+            f" {amount(total)} once each has written to what it still shares. Fewer workers need"
             " less.",
             gain,
             f"same program and parent; their RES is {total / max(1, own):.1f} times their PSS",

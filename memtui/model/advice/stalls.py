@@ -13,16 +13,17 @@ from memtui.model.advice.terms import (
     Action,
     Advice,
     Seen,
+    amount,
     biggest,
     identities,
 )
 from memtui.model.snapshot import Proc
-from memtui.units import duration, size
+from memtui.units import duration
 
 _FULL = 10.0  # per cent of time in which nobody got on
 _SWAPPED = 100.0  # pages a second that come back from swap
 _ALONE = 1000.0  # the same, where nothing else is told
-_ZOMBIES = 20
+_ZOMBIES, _STAYS_S = 20, 2.5
 _WAITS_S = 10.0
 _GROUP = 0.6
 _NEAR = 0.95
@@ -40,7 +41,7 @@ def throttled(seen: Seen) -> Iterator[Advice]:
     yield Advice(
         "throttled",
         f"Processes here are slowed down, not hung: usage is above memory.high,"
-        f" {size(seen.quota.high)}, and the kernel makes them wait.",
+        f" {amount(seen.quota.high)}, and the kernel makes them wait.",
         None,
         f"memory.events counts {thrash.throttled:.0f} waits a second; all of them waited"
         f" {thrash.full_pct:.0f} % of the last {thrash.over_s:.0f} s",
@@ -103,9 +104,15 @@ def swap_thrash(seen: Seen) -> Iterator[Advice]:
     )
 
 
+def _stays(seen: Seen, proc: Proc) -> bool:
+    """Whether a zombie was one some seconds ago: most are collected at once."""
+    habit = seen.habits.get(proc.identity)
+    return habit is not None and habit.waits_s >= _STAYS_S
+
+
 def zombie(seen: Seen) -> Iterator[Advice]:
     """Processes that have ended and are not collected."""
-    dead = [p for p in seen.procs if p.state == "Z" and p.threads <= 1]
+    dead = [p for p in seen.procs if p.state == "Z" and p.threads <= 1 and _stays(seen, p)]
     if len(dead) <= _ZOMBIES:
         return
     parent, count = Counter(p.ppid for p in dead).most_common(1)[0]
@@ -188,7 +195,7 @@ def rlimit_hit(seen: Seen) -> Iterator[Advice]:
         typed = f"prlimit --pid {p.pid} --{option}={2 * limit}:"
         yield Advice(
             "rlimit-hit",
-            f"{seen.called(p)} has {size(used)} of the {size(limit)} that its {name} allows. It"
+            f"{seen.called(p)} has {amount(used)} of the {amount(limit)} that its {name} allows. It"
             " will be refused memory (MemoryError, bad_alloc), not killed.",
             None,
             f"/proc/{p.pid}/limits",
@@ -207,7 +214,7 @@ def low_overhead(seen: Seen) -> Iterator[Advice]:
         return
     yield Advice(
         "low-overhead",
-        f"memtui itself needs {size(own.rss)} here, {100 * seen.share(own.rss):.0f} % of the"
+        f"memtui itself needs {amount(own.rss)} here, {100 * seen.share(own.rss):.0f} % of the"
         " limit.",
         own.rss - own.shr,
         "its own RES",

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from memtui.model.advice.memory import shown
-from memtui.model.advice.terms import Advice, Seen, biggest
+from memtui.model.advice.terms import Advice, Seen, amount, biggest
 from memtui.model.grower import Grown
 from memtui.model.snapshot import Proc, Quota
 from memtui.model.soon import about
 from memtui.text import decode, elide, safe
-from memtui.units import duration, percent, size_long
+from memtui.units import duration, percent
 
 SCHEMA = "memtui.explain/1"
 _SOON_S, _HALF = 300.0, 0.5  # a short look dares no more: seconds until full, and from where on
@@ -63,14 +63,9 @@ def course(seen: Seen) -> Course:
     return Course(rate, eta if soon else None, who, seen.over_s)
 
 
-def _size(n: int | None) -> str:
-    """`96 MiB`, `1.31 GiB`: a decimal that is nought is none."""
-    return size_long(n).replace(".0 ", " ")
-
-
 def _of(part: int | None, whole: int | None) -> str:
     """`912 of 1000 MiB`, `912 MiB of 23.5 GiB`."""
-    a, b = _size(part), _size(whole)
+    a, b = amount(part), amount(whole)
     if a.partition(" ")[2] == b.partition(" ")[2]:
         a = a.partition(" ")[0]
     return f"{a} of {b}"
@@ -89,7 +84,7 @@ def _whose(quota: Quota) -> str:
 def _files(seen: Seen) -> str:
     """What of it are files in memory."""
     big = [m for m in seen.mounts if seen.share(m.used) >= _NOTABLE]
-    told = [f"{_size(m.used)} of that are files in {shown(m.point)}" for m in big[:2]]
+    told = [f"{amount(m.used)} of that are files in {shown(m.point)}" for m in big[:2]]
     return ", ".join(["", *told])
 
 
@@ -100,7 +95,7 @@ def _cache(seen: Seen) -> str:
     soft = (usage or 0) - hard
     if seen.share(soft) < _NOTABLE:
         return ""
-    return f" {_size(soft)} of it are cached files, which are given back on demand."
+    return f" {amount(soft)} of it are cached files, which are given back on demand."
 
 
 def _future(found: Course) -> str:
@@ -134,7 +129,7 @@ def _biggest(seen: Seen) -> str:
     known = who.who
     name = elide(known.label, 48) if known else elide(who.command, 48)
     kind = f", {known.language}" if known and known.language else ""
-    return f" The biggest: {name}{kind}, {_size(who.rss)}{_rest(seen, who)}."
+    return f" The biggest: {name}{kind}, {amount(who.rss)}{_rest(seen, who)}."
 
 
 def paragraph(seen: Seen) -> str:

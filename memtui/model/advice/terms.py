@@ -13,6 +13,7 @@ from memtui.model.snapshot import Identity, Proc, Quota
 from memtui.model.trend import Trend
 from memtui.model.victims import OomEvent
 from memtui.text import elide
+from memtui.units import size_long
 
 MIB = 1 << 20
 LEAST = 50 * MIB
@@ -61,6 +62,7 @@ class Mounted(NamedTuple):
     used: int  # bytes, as far as they are charged here
     files: tuple[File, ...] = ()
     more: str = ""  # other tmpfs that are in `used`, in words
+    device: int = 0
 
 
 class Held(NamedTuple):
@@ -216,6 +218,11 @@ class Advice(NamedTuple):
     tells: bool = False  # it explains a state: there is nothing to gain
 
 
+def amount(n: int | None) -> str:
+    """Return bytes as sentences have them: `96 MiB`, `1.31 GiB`; a decimal of nought is none."""
+    return size_long(n).replace(".0 ", " ")
+
+
 def biggest(procs: Iterable[Proc], count: int = 1) -> list[Proc]:
     """Return the biggest by RES, the biggest first."""
     return sorted(procs, key=lambda p: (-p.rss, p.pid))[:count]
@@ -234,7 +241,7 @@ def program_of(proc: Proc) -> str:
 
 def is_python(proc: Proc) -> bool:
     """Whether an interpreter of Python runs in it."""
-    if proc.who is not None and proc.who.is_kernel:
+    if proc.who is not None and proc.who.is_kernel and proc.who.language:
         return proc.who.language in ("python", "sage")
     name = proc.name if proc.name.startswith(("python", "pypy")) else program_of(proc)
     return name.startswith(("python", "pypy", "ipython", "sage"))
@@ -269,5 +276,5 @@ def _family(seen: Seen, proc: Proc, who: Known, tree: Sequence[Proc]) -> Family:
         at_least,
         activity,
         who.kind == known.SPARE,
-        who.server is not None or who.kind == known.KERNEL,
+        who.server is not None,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from signal import SIGTERM
 from typing import ClassVar, NamedTuple
 
 from textual import events
@@ -69,13 +70,18 @@ class KillDialog(ModalScreen[Signal]):
     ]
 
     def __init__(
-        self, targets: list[Target], whole: bool = False, kernels: Kernels | None = None
+        self,
+        targets: list[Target],
+        whole: bool = False,
+        kernels: Kernels | None = None,
+        signal: int = SIGTERM,
     ) -> None:
         """`whole`: the targets are trees; who is born of them meanwhile is meant, too.
 
-        `kernels`: who of them belongs to a notebook.
+        `kernels`: who of them belongs to a notebook. `signal` is the one that is chosen at first.
         """
         super().__init__()
+        self._first = signal
         self._kernels = kernels or {}
         self._targets = targets
         self._whole = whole
@@ -123,12 +129,14 @@ class KillDialog(ModalScreen[Signal]):
         return Option(Content.assemble(name, (line.meaning, "dim")), id=line.name)
 
     def _list(self) -> None:
-        """List what can be done, and stand at halting a kernel, else at SIGTERM."""
+        """List what can be done; stand at halting a kernel, else at the signal asked for."""
         options, lines = self.query_one(OptionList), self._lines
         options.clear_options()
         options.add_options([self._option(line) for line in lines])
         names = [line.name for line in lines]
-        options.highlighted = names.index(HALT) if HALT in names else 0
+        halts = HALT in names and self._first == SIGTERM
+        first = HALT if halts else next(s.name for s in self._signals if s.number == self._first)
+        options.highlighted = names.index(first)
 
     def on_mount(self) -> None:
         """Start at what is done most."""

@@ -33,6 +33,7 @@ from memtui.render.tabs import scopes_line
 from memtui.services.jobs import Jobs
 from memtui.text import elide
 from memtui.tui.acting import Acting
+from memtui.tui.advising import Advising
 from memtui.tui.detailing import Detailing
 from memtui.tui.jobbed import Jobbed
 from memtui.tui.keys import MAIN
@@ -62,6 +63,7 @@ class MainScreen(Jobbed):
         self.acting = Acting(self)
         self.running = Running(self, jobs)
         self.detailing = Detailing(self)
+        self.advising = Advising(self)
         self._title = Lines(self._title_lines, id="title")
         self._quota = Lines(self._quota_lines, id="quota")
         self._scopes = ScopeLine(self._scope_lines, id="scopes")
@@ -385,6 +387,10 @@ class MainScreen(Jobbed):
         from memtui.tui.screens.oom import PostmortemScreen
 
         self.app.push_screen(PostmortemScreen(self.state, event))
+
+    def action_explain(self) -> None:
+        """Say how memory stands, and what to do about it."""
+        self.advising.open()
 
     def action_limits(self) -> None:
         """Show every level's limit and the file it comes from."""
