@@ -33,15 +33,20 @@ def my_cgroup(quota: Quota) -> str | None:
     return quota.cgroup
 
 
-def scopes(procs: Sequence[Proc], quota: Quota) -> tuple[str, ...]:
-    """Return the scopes that show something of their own here."""
+def scopes(procs: Sequence[Proc], quota: Quota, present: str = ALL) -> tuple[str, ...]:
+    """Return the scopes that show something of their own here.
+
+    That by notebook stays while it is the `present` one: the last kernel may have been halted.
+    """
     mine = my_cgroup(quota)
     differs = mine is not None and any(
         p.cgroup is not None and not p.kernel_thread and not at_or_below(p.cgroup, mine)
         for p in procs
     )
     left_out = set() if differs else {MINE}
-    if not any(p.who is not None and p.who.root is not None for p in procs):
+    if present != NOTEBOOKS and not any(
+        p.who is not None and p.who.root is not None for p in procs
+    ):
         left_out.add(NOTEBOOKS)
     if quota.version is None:
         left_out.add(CGROUPS)

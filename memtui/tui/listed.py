@@ -95,7 +95,7 @@ class Listed(Screen[None]):
         """Give the newest sample to the tables."""
         snapshot = self.snapshot
         view = self.frozen[1] if self.frozen else self.state.view
-        self.there = scopes(snapshot.procs, snapshot.quota)
+        self.there = scopes(snapshot.procs, snapshot.quota, self.scope)
         if self.scope not in self.there:
             self._enter(ALL)
         self.table.count = snapshot.count

@@ -46,6 +46,8 @@ KEYS = {
     "nice": int,
     "oom_score_adj": int | None,
     "badness": int | None,
+    "what": dict | None,
+    "container": str | None,
 }
 EVIL = b"a\xff\x1b[31m\n[/b]\xe4\xb8\xad"  # 15 bytes are a whole comm
 
@@ -341,6 +343,7 @@ def test_another_machine(tmp_path: Path) -> None:
         "pss": 300 << 10, "uss": 35 << 10, "swap": 4 << 10, "peak_rss": 512 << 10,
         "cpu_time_s": 150 / ticks, "started": 1_700_000_000 + 200 / ticks,
         "cgroup": "/user.slice", "nice": 0, "oom_score_adj": -17, "badness": None,
+        "what": None, "container": None,
     }  # fmt: skip
     assert [p["kernel_thread"] for p in made["processes"]] == [False, True, False]
     assert (made["totals"]["count"], made["totals"]["unreadable"]) == (3, 0)

@@ -294,8 +294,7 @@ def test_the_whole_command_line_is_shown(plain: Terminal, kin: Kin) -> None:
 
 
 def test_sums_by_program_lead_to_processes_and_back(plain: Terminal, kin: Kin) -> None:
-    plain.send("Tab")
-    plain.wait_for(lambda lines: header(lines) is None)  # sums have no PID
+    plain.wait_for(as_at_first)
     plain.click(*spot(plain, "by program"))
     plain.wait_for("PROGRAM")
     comm = name_of(kin.pid)
@@ -318,8 +317,9 @@ def test_sums_by_program_lead_to_processes_and_back(plain: Terminal, kin: Kin) -
 
 
 def test_sums_get_no_signal(plain: Terminal) -> None:
-    plain.send("U", "Tab", "Tab")
-    plain.wait_for(lambda lines: header(lines) is None)
+    plain.send("U")
+    plain.click(*spot(plain, "by user"))
+    plain.wait_for(lambda lines: header(lines) is None)  # sums have no PID
     plain.send("k")
     plain.wait_for("choose a process first")
     plain.send("Esc")
@@ -334,12 +334,12 @@ def test_a_group_stands_in_the_tree_of_cgroups_with_its_limit(memory_group: Grou
     child.stdout.readline()
     name = memory_group.dir.name
     with start(rows=50) as term:
-        term.send("Tab")
+        term.click(*spot(term, "by cgroup"))
         lines = term.wait_for(
-            lambda lines: "%LIMIT" in str(lines) and any(name in line for line in lines[:40])
+            lambda lines: any(name in line and line.split()[0] == "1" for line in lines[:40])
         )
+        assert "%LIMIT" in str(lines)
         line = next(line for line in lines if name in line)
-        assert line.split()[0] == "1", "processes"
         assert "64.0M" in line.split()
         term.send("F3", *name, "Enter", "Enter")
         term.wait_for(lambda lines: column(lines, "PID") == [str(child.pid)])

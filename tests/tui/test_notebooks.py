@@ -48,6 +48,7 @@ def run_in(jupyter: Jupyter, notebook: str, code: str) -> None:
     client.stop_channels()
 
 
+@pytest.mark.one_world
 def test_a_notebook_is_named_renamed_halted_and_one_comes_back(
     jupyter: Jupyter, memory_group: Group
 ) -> None:

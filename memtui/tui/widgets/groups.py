@@ -8,7 +8,7 @@ from textual import events
 from textual.message import Message
 
 from memtui.model.groups import MEASURES, Group, arrange_groups
-from memtui.model.scopes import CGROUPS, USERS
+from memtui.model.scopes import CGROUPS, NOTEBOOKS, USERS
 from memtui.model.snapshot import Identity, Proc
 from memtui.model.tree import LONE, Twig
 from memtui.render.scopes import (
@@ -151,7 +151,8 @@ class GroupTable(Scrolling):
             line = group_row(group, self._columns, width - 1, self._limit, twig, mark)
             lines.append([*fitted(line, width - 1), bar[i]])
         if not shown:
-            lines.append([(" none is visible from here", "muted")])
+            none = "no kernel runs" if self.scope == NOTEBOOKS else "none is visible from here"
+            lines.append([(f" {none}", "muted")])
         selected = self.cursor - self.top + 1
         return lines, selected if shown and 1 <= selected <= self.page else None
 
