@@ -261,7 +261,11 @@ def jobs_key_at(x: int, width: int, some: bool) -> str | None:
     return None
 
 
-def no_jobs(width: int) -> list[Line]:
-    """Say how to begin."""
+def no_jobs(width: int, earlier: Sequence[str] = ()) -> list[Line]:
+    """Say how to begin, and what became of commands that were left before."""
     words = "No command was started here. r runs one under a memory limit: it is listed here."
-    return [[], *([(" " + line, "muted")] for line in wrap(words, max(10, width - 2)))]
+    lines: list[Line] = []
+    for text in (words, *earlier):
+        rows = wrap(text, max(10, width - 2), break_on_hyphens=False)
+        lines += [[], *([(" " + line, "muted")] for line in rows)]
+    return lines

@@ -18,6 +18,7 @@ from memtui.render.spans import Line, plain
 from memtui.render.transcript import KEPT_LINES
 from memtui.services.job import Job
 from memtui.services.launch import NOT_ENTERED, NotStarted
+from memtui.services.left import Left, left_of, remember
 from memtui.services.limiter import Unavailable
 from memtui.services.store import StateDir
 
@@ -194,7 +195,9 @@ class Jobs:
         with self._lock:
             self._closed = True
             every = dict(self._held)
-        return [told for n, held in every.items() if (told := _left(n, held.job))]
+        told = [found for n, held in every.items() if (found := _left(n, held.job))]
+        remember([left for _, left in told if left])
+        return [words for words, _ in told]
 
     def close(self) -> None:
         """End every command and remove its cgroup."""
@@ -206,23 +209,25 @@ class Jobs:
                 held.job.close()
 
 
-def _left(number: int, job: Job) -> str:
-    """Leave one; return where it is now, "" where it has ended."""
+def _left(number: int, job: Job) -> tuple[str, Left | None] | None:
+    """Leave one; return what to tell and to remember of it, None where it has ended."""
     directory, name = StateDir(), f"{_LEFT}{time.strftime('%Y%m%d-%H%M%S')}-{job.pid}.log"
     _drop_old(directory)
+    path = f"{directory.path}/{name}"
     try:
-        file, where = directory.create(name), f"its output goes on in {directory.path}/{name}"
+        file, where = directory.create(name), f"its output goes on in {path}"
     except OSError as e:
         directory.fail("its output is", e)
-        file, where = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC), directory.problem
+        file, where, path = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC), directory.problem, ""
     try:
         if not job.leave(file):
             with contextlib.suppress(OSError):
-                os.unlink(f"{directory.path}/{name}")
-            return ""
+                os.unlink(path)
+            return None
     finally:
         os.close(file)
-    return f"command {number} goes on as PID {job.pid}: {job.command}; {job.method_line}; {where}"
+    words = f"command {number} goes on as PID {job.pid}: {job.command}; {job.method_line}; {where}"
+    return words, left_of(job.pid, job.command, path)
 
 
 def _drop_old(directory: StateDir) -> None:

@@ -121,7 +121,9 @@ class MemtuiApp(App[int]):
         for number in (signal.SIGTERM, signal.SIGHUP):
             with contextlib.suppress(RuntimeError, ValueError):  # not the main thread
                 loop.add_signal_handler(number, self._ended_by, number)
-        if told := [*self.kept.told, *filter(None, [self._alarms.problem])]:
+        told = [*self.kept.told, *filter(None, [self._alarms.problem])]
+        told += self._main.running.recall() if self.sampler.roots.live else []
+        if told:
             self._main.say("; ".join(told), "warn")
         self.theme_changed_signal.subscribe(self, lambda theme: self._keep({"theme": theme.name}))
         self.call_after_refresh(self._settled)

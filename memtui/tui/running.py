@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from signal import SIGKILL, SIGTERM
 from threading import Thread
@@ -16,6 +17,7 @@ from memtui.render.transcript import KEPT_LINES
 from memtui.services.history import History, Past
 from memtui.services.jobs import Jobs
 from memtui.services.launch import NotStarted
+from memtui.services.left import recall
 from memtui.services.limits import Unavailable
 from memtui.services.signals import name_of
 from memtui.text import elide, safe
@@ -36,6 +38,8 @@ class Running:
         self._screen = screen
         self.jobs = jobs
         self._history: History | None = None
+        self.earlier: Sequence[str] = ()
+        """What is to be told of commands that an earlier memtui left."""
         self._told: set[int] = set()  # commands whose end was told
         self._offered: set[int] = set()  # those of which SIGKILL was offered
         self._show = True  # the panel, in place of the graph
@@ -244,6 +248,11 @@ class Running:
             return
         self._show = not self._show
         self._screen.show_state()
+
+    def recall(self) -> list[str]:
+        """Return what is to be told of commands that an earlier memtui left running."""
+        self.earlier = recall()
+        return list(self.earlier[:1])
 
     def leave(self) -> list[str]:
         """Let what runs run on when memtui ends; return what to tell of it."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -151,6 +153,17 @@ def test_a_command_that_is_left_runs_on_under_its_limit_and_can_still_write(
     until(done.exists)  # more than a pipe holds was written, and nobody was killed for it
     until(lambda: log.read_text().endswith("200000\nafter\n"))
     assert log.read_text().startswith("before\n1\n2\n")
+    with start(env={"MEMTUI_CGROUP_BASE": str(memory_group.dir)}) as later:
+        later.wait_for("left earlier, still runs as PID")
+        later.send("J")
+        later.wait_for(log.name[:8])
+    for pid in pids(memory_group):
+        os.kill(pid, signal.SIGKILL)
+    until(lambda: pids(memory_group) == [])
+    with start() as later:
+        later.wait_for("left earlier, has ended")
+    left = json.loads(next(log.parent.glob("left.json")).read_text())
+    assert left["left"] == []
 
 
 @pytest.mark.parametrize("twice", [False, True], ids=["SIGTERM", "Ctrl-C twice"])

@@ -67,6 +67,7 @@ class JobsScreen(Screen[None]):
         super().__init__(classes="page")
         self._runs = running
         self._list = JobList()
+        self._list.earlier = running.earlier
         self._title = Lines(self._title_lines, id="page-title")
         self._detail = Lines(self._detail_lines, id="jobdetail")
         self._course = Lines(self._course_lines, id="course")

@@ -74,8 +74,8 @@ def _left(views: Sequence[JobView], width: int) -> list[str]:
         who = "it" if one else f"{len(alone)} of them"
         words = f"Nobody holds {who} to a limit then: memtui itself did. "
     words += f"{its.capitalize()} output goes on into a file, which is named when memtui is gone. "
-    words += f"Nobody tells how {it} end{'s' if one else ''}; "
-    words += f"{its} cgroup{'' if one else 's'}, if any, the next memtui removes."
+    words += f"Nobody learns how {it} end{'s' if one else ''}: the next memtui tells whether {it} "
+    words += f"still run{'s' if one else ''}, and removes {its} cgroup{'' if one else 's'}."
     return wrap(words, max(20, width))
 
 

@@ -25,6 +25,7 @@ class JobList(Scrolling):
     def __init__(self) -> None:
         super().__init__(id="joblist")
         self.views: Sequence[JobView] = ()
+        self.earlier: Sequence[str] = ()
 
     @property
     def length(self) -> int:
@@ -50,7 +51,7 @@ class JobList(Scrolling):
     def make(self, width: int, height: int) -> tuple[list[Line], int | None]:
         """Return the header and the commands in view."""
         if not self.views:
-            return no_jobs(width), None
+            return no_jobs(width, self.earlier), None
         shown = self.views[self.top : self.top + self.page]
         lines = [list_header(width), *(job_row(v, width) for v in shown)]
         return lines, self.cursor - self.top + 1
