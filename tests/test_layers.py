@@ -51,6 +51,15 @@ def test_the_text_commands_never_import_textual(argv: list[str]) -> None:
     assert json.loads(done.stderr.splitlines()[-1]) == [0, []], done.stderr
 
 
+def test_a_plot_in_a_report_needs_plotext_alone() -> None:
+    argv = ["run", "-v", "--limit", "500M", "--method", "data", "--", "sleep", "0.3"]
+    done = subprocess.run(
+        [sys.executable, "-c", FRESH, *argv], capture_output=True, text=True, timeout=60
+    )
+    status, heavy = json.loads(done.stderr.splitlines()[-1])
+    assert (status, set(heavy) - {"plotext"}) == (0, set()), done.stderr
+
+
 @pytest.mark.parametrize("path", PACKAGE, ids=lambda p: str(p.relative_to(source.ROOT)))
 def test_only_the_kernel_layer_opens_kernel_files(path: Path) -> None:
     if path.is_relative_to(source.ROOT / "memtui/kernel"):

@@ -11,7 +11,7 @@ from memtui.model.limits import MIN_LIMIT
 TOLERANCE = 0.02  # of the limit: finer than a program's own differences from run to run
 _STEP = 64 << 10
 _LEAST_GAP = 256 << 10
-_UP = 1.5  # where even the peak was too little
+_UPS = (1.05, 1.1, 1.25, 1.5)  # where even the peak was too little: a little more, then much
 
 
 def _whole(n: float) -> int:
@@ -25,6 +25,7 @@ class Search:
         """`upper` was enough; `peak` is the most that it took of that, where it is known."""
         self._successes = [upper]
         self.low = 0
+        self._raised = 0  # times
         self._hint = None if peak is None else _whole(peak)
 
     @property
@@ -41,7 +42,9 @@ class Search:
         if self.high <= MIN_LIMIT or self._gap <= max(_LEAST_GAP, TOLERANCE * self.high):
             return None
         if len(self._successes) == 1 and self.low:
-            return min(_whole(self.low * _UP), _whole(self._middle))
+            up = _UPS[min(self._raised, len(_UPS) - 1)]
+            self._raised += 1
+            return min(_whole(self.low * up), _whole(self._middle))
         return min(_whole(self._middle), self.high - 1)
 
     def take(self, limit: int, enough: bool) -> None:

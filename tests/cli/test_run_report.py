@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.services.test_report import LABELS, fields
+from tests.support import worlds
 from tests.support.cgroups import MIB, Group
 from tests.support.limited import hog, run_cli
 from tests.support.procs import require
@@ -65,6 +66,10 @@ def test_a_kill_is_told_as_a_document(memory_group: Group) -> None:
     assert told["suggestion"]["limit"] == 130 * MIB
     assert [v["rss"] > 50 * MIB for v in told["killed"]] in ([True], []), "[]: no log for us"
     assert told["peak"] == 64 * MIB
+    v2 = memory_group.version == 2
+    assert told["throttled"] == (0 if v2 else None), "v1 has no such limit"
+    own = v2 and worlds.missing("psi") is None
+    assert told["stalled"]["of"] == ("the command" if own else "the whole machine")
 
 
 def test_a_command_that_is_not_there_is_a_document_too() -> None:

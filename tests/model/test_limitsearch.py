@@ -29,7 +29,7 @@ def search(need: int, upper: int, peak: int | None) -> tuple[Search, list[int]]:
 def test_it_ends_soon_at_what_is_needed(need: int, ratio: float, known: bool) -> None:
     """Peaks hold cache that could be dropped, or were seen too low; some are not known at all."""
     found, tried = search(need, 64 * GIB, int(need * ratio) if known else None)
-    assert len(tried) <= 26
+    assert len(tried) <= 30
     assert found.high >= need or found.high == 64 * GIB
     assert found.high - max(need, MIN_LIMIT) <= max(256 << 10, TOLERANCE * found.high) + (64 << 10)
     assert found.low < need
@@ -54,4 +54,4 @@ def test_what_was_enough_once_and_then_not_is_too_little() -> None:
     found.take(100 * MIB, True)
     found.take(100 * MIB, False)
     assert (found.low, found.high) == (100 * MIB, GIB)
-    assert found.next() == 150 * MIB
+    assert found.next() == 105 * MIB
