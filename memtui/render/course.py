@@ -13,7 +13,7 @@ from memtui.render.palette import level
 from memtui.render.spans import Line
 from memtui.units import duration, size
 
-_SPANS_S = (30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 28800, 43200, 86400)
+_SPANS_S = (5, 10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 28800, 43200, 86400)
 _DAY = 86400
 LIMIT = "┄"
 """What the limit is drawn with."""

@@ -68,20 +68,24 @@ def state_words(view: JobView, width: int = 999) -> Line:
     return line
 
 
-def suggestion(result: Result) -> str:
-    """Return which limit to take next time; "" where the limit has nothing to do with the end."""
+def suggestion(result: Result, before: str = "") -> str:
+    """Return which limit to take next time; "" where the limit has nothing to do with the end.
+
+    `before`: the keys to press before those that it names.
+    """
     if result.advice is None or result.advice.limit is None:
         return result.advice.text if result.advice else ""
     limit = as_option(result.advice.limit)
-    return f"{limit} would have done" if result.verdict.kind == "ok" else f"R runs it with {limit}"
+    done = result.verdict.kind == "ok"
+    return f"{limit} would have done" if done else f"{before}R runs it with {limit}"
 
 
-def verdict_lines(view: JobView, width: int) -> list[Line]:
+def verdict_lines(view: JobView, width: int, before: str = "") -> list[Line]:
     """Return how it ended, in a sentence, and what to do about it."""
     if view.result is None:
         return []
     role = "warn" if view.result.notable else "bold"
-    text, more = safe(view.result.verdict.text), suggestion(view.result)
+    text, more = safe(view.result.verdict.text), suggestion(view.result, before)
     lines: list[Line] = [[(line, role)] for line in wrap(text, max(8, width))[:_SENTENCE]]
     if more and lines and width_of(lines[-1]) + len(more) + 2 <= width:
         return [*lines[:-1], [*lines[-1], (f"; {more}", "muted")]]
@@ -93,7 +97,7 @@ def job_panel(view: JobView, width: int, height: int) -> list[Line]:
     keys: Line = [("j", "accent"), (" graph  ", "muted"), ("J", "accent"), (" all", "muted")]
     title: Line = [("run ", "muted"), (elide(view.command, max(8, width - 26)), "job")]
     inner = width - 3
-    body = [state_words(view, inner), *verdict_lines(view, inner)]
+    body = [state_words(view, inner), *verdict_lines(view, inner, "J, ")]
     if height > 3:
         body.insert(1, job_bar(view, inner))
     if height > 6 and view.result is None:

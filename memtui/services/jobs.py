@@ -9,10 +9,12 @@ import os
 import signal
 import threading
 import time
+from array import array
 
 from memtui.kernel.errors import KernelError
 from memtui.model.job import ENDED, PAUSED, RUNS, STOPPING, JobView, Request
 from memtui.model.limits import Limits
+from memtui.model.memseries import Points
 from memtui.model.runlimit import Result
 from memtui.render.spans import Line, plain
 from memtui.render.transcript import KEPT_LINES
@@ -69,8 +71,17 @@ class _Held:
             None if math.isnan(anon) else int(anon),
             job.method,
             job.held,
-            (points.times, points.memory),
+            _course(points, result),
         )
+
+
+def _course(points: Points, result: Result | None) -> tuple[array[float], array[float]]:
+    """Its memory over time; where its limit ended it, that was the last of it."""
+    times, memory = points.times, points.memory
+    if result is not None and result.verdict.kind == "limit" and result.peak is not None:
+        times.append(result.seconds)
+        memory.append(result.peak)
+    return times, memory
 
 
 class Jobs:

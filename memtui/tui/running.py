@@ -226,8 +226,8 @@ class Running:
         role = "warn" if view.result.notable else "accent"
         verdict = view.result.verdict
         peak = f", peak {size(view.peak)}" if view.peak is not None and not verdict.has_peak else ""
-        more = suggestion(view.result) if view.result.notable else ""
-        words = f"{verdict.text}{peak}{'; J, ' if more else ''}{more}"
+        more = suggestion(view.result, "J, ") if view.result.notable else ""
+        words = f"{verdict.text}{peak}{'; ' if more else ''}{more}"
         self._say(f"{elide(view.command, 24)}: {words}", role)
 
     @property

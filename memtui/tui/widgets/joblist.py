@@ -105,7 +105,8 @@ class OutputView(Lines):
         end = len(lines) - self._behind
         shown = lines[max(0, end - room) : end]
         if not lines:
-            shown = [[("nothing was written yet", "muted")]]
+            yet = "" if self._view.result else " yet"
+            shown = [[(f"nothing was written{yet}", "muted")]]
         head = output_rule(self._view, width, self._behind)
         return [head, *output_lines(shown, width, self._pan)], None
 
