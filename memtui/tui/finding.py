@@ -86,6 +86,7 @@ class Finding(Asking):
         if self.no_process() or self.table.current is None:
             return
         self.table.following = not self.table.following
+        self.table.at_rest = False
         self.table.settle()
         self.show_words()
 

@@ -236,7 +236,7 @@ class Listed(Screen[None]):
         self._enter(ALL)
         kernel = self.table.shown.kernel
         self.table.narrow(Narrowing(parse_filter(group.filter), kernel=kernel))
-        self.table.move_to(0)
+        self.table.rest()
         self._came = came
         self.show_state()
         self.say(f"Esc leads back to {TITLES[came.scope]}")

@@ -144,13 +144,25 @@ def test_cursor_follows_its_process_through_a_sample() -> None:
     show(body, some(9))
 
 
+def test_a_cursor_that_nobody_moved_stays_at_the_top() -> None:
+    async def body(pilot: Pilot[int]) -> None:
+        await pilot.press("down", "home")
+        sunk = [p._replace(rss=0) if p.pid == 1 else p for p in some(500)]
+        hand(pilot).tell(*sunk)
+        await pilot.pause()
+        assert selected(pilot).pid == 2
+        assert column(lines(pilot), "PID")[0] == "2"
+
+    show(body, some(500))
+
+
 @pytest.mark.parametrize("count", [1000, 5000])
 def test_thousands_of_rows(count: int) -> None:
     async def body(pilot: Pilot[int]) -> None:
         await pilot.press("end")
         assert selected(pilot).pid == count
         assert column(lines(pilot), "PID")[-1] == str(count)
-        await pilot.press("pageup", "home", "N", "I")
+        await pilot.press("pageup", "home", "down", "up", "N", "I")
         assert selected(pilot).pid == 1
         assert column(lines(pilot), "PID")[-1] == "1", "the window followed the cursor"
         hand(pilot).tell(*some(count))

@@ -299,8 +299,8 @@ class MainScreen(Jobbed):
         self.rows_shown.move(pages * self.rows_shown.page)
 
     def action_first(self) -> None:
-        """Go to the first process."""
-        self.rows_shown.move_to(0)
+        """Go to the first process, and stay with whoever is the first."""
+        self.rows_shown.rest()
 
     def action_last(self) -> None:
         """Go to the last process."""

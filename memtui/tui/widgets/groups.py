@@ -69,6 +69,7 @@ class GroupTable(Scrolling):
         """Show these groups; the cursor stays on its group, or on its row if that is gone."""
         if scope != self.scope:
             self.cursor = self.top = 0
+            self.at_rest = True
             self._rows = []
         self.scope, self._groups, self._limit = scope, groups, limit
         self._arrange()
@@ -78,7 +79,9 @@ class GroupTable(Scrolling):
         seen = self.top <= self.cursor < self.top + self.page
         inverted = self.scope in self._inverted
         self._rows, self._twigs = arrange_groups(self._groups, self.key, inverted, self._folded)
-        if held is not None:
+        if self.at_rest:
+            self.cursor = 0
+        elif held is not None:
             places = (i for i, g in enumerate(self._rows) if g.key == held.key)
             self.cursor = next(places, self.cursor)
         self.settle(seen)

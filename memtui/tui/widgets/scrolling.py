@@ -14,6 +14,7 @@ class Scrolling(Lines):
 
     cursor = 0  # index of the row that the cursor stands on
     top = 0  # index of the first visible row
+    at_rest = True  # nobody has put the cursor anywhere: it stays on the first row, whoever that is
 
     @property
     def length(self) -> int:
@@ -49,12 +50,20 @@ class Scrolling(Lines):
 
     def move(self, rows: int) -> None:
         """Move the cursor; the window follows."""
+        self.at_rest = False
         self.cursor += rows
         self.settle()
 
     def move_to(self, index: int) -> None:
         """Put the cursor on a row; beyond the end means the last."""
+        self.at_rest = False
         self.cursor = index
+        self.settle()
+
+    def rest(self) -> None:
+        """Put the cursor on the first row, to stay there through every sort and sample."""
+        self.at_rest = True
+        self.cursor = 0
         self.settle()
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:

@@ -23,7 +23,7 @@ from memtui.tui.widgets.scrolling import Scrolling
 
 
 class ProcessTable(Scrolling):
-    """Processes in an order, with a cursor that stays on its process through every re-sort."""
+    """Processes in an order, with a cursor that stays on the process that it was put on."""
 
     class HeaderClicked(Message):
         """A column's header was clicked."""
@@ -200,7 +200,9 @@ class ProcessTable(Scrolling):
         pools = self._listing.pools if self.shown.pools else ()
         listing = self._listing._replace(tree=self.shown.tree, pools=pools)
         self._arranged = arrange(procs, listing, self._around)
-        if held is not None:
+        if self.at_rest:
+            self.cursor = 0
+        elif held is not None:
             at = self._find(held)
             self.following = self.following and at is not None
             self.cursor = self.cursor if at is None else at
