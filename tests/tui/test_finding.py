@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -27,7 +28,7 @@ from tests.tui.reading import (
     wait_cursor,
 )
 
-NAME = "memtui-test-kin"
+NAME = f"memtui-test-kin-{os.getpid()}"
 FORKS = """
 import os, sys, threading
 for _ in range(2):
@@ -294,7 +295,8 @@ def test_the_whole_command_line_is_shown(plain: Terminal, kin: Kin) -> None:
 
 
 def test_sums_by_program_lead_to_processes_and_back(plain: Terminal, kin: Kin) -> None:
-    plain.wait_for(as_at_first)
+    plain.send("Tab")
+    plain.wait_for(lambda lines: header(lines) is None)  # sums have no PID
     plain.click(*spot(plain, "by program"))
     plain.wait_for("PROGRAM")
     comm = name_of(kin.pid)
@@ -317,9 +319,8 @@ def test_sums_by_program_lead_to_processes_and_back(plain: Terminal, kin: Kin) -
 
 
 def test_sums_get_no_signal(plain: Terminal) -> None:
-    plain.send("U")
-    plain.click(*spot(plain, "by user"))
-    plain.wait_for(lambda lines: header(lines) is None)  # sums have no PID
+    plain.send("U", "Tab", "Tab")
+    plain.wait_for(lambda lines: header(lines) is None)
     plain.send("k")
     plain.wait_for("choose a process first")
     plain.send("Esc")
@@ -335,12 +336,8 @@ def test_a_group_stands_in_the_tree_of_cgroups_with_its_limit(memory_group: Grou
     name = memory_group.dir.name
     with start(rows=50) as term:
         term.click(*spot(term, "by cgroup"))
-        lines = term.wait_for(
-            lambda lines: any(name in line and line.split()[0] == "1" for line in lines[:40])
-        )
-        assert "%LIMIT" in str(lines)
-        line = next(line for line in lines if name in line)
-        assert "64.0M" in line.split()
+        term.wait_for(re.compile(rf"^ +1 .*\b64\.0M .*{re.escape(name)}", re.MULTILINE))
+        assert "%LIMIT" in term.text()
         term.send("F3", *name, "Enter", "Enter")
         term.wait_for(lambda lines: column(lines, "PID") == [str(child.pid)])
         term.send("Esc")
