@@ -79,7 +79,8 @@ def kin(plain: Terminal) -> Iterator[Kin]:
         only(plain, made)
         plain.send("Esc")
         plain.wait_for(lambda lines: len(table(lines)) > 3 and "F10 Quit" in lines[-1])
-        plain.send("Home")
+        plain.send("Home")  # digits on its heels would overtake it
+        plain.wait_for(lambda lines: (rows := table(lines)) and cursor(plain) == rows[0])
         yield made
     finally:
         made.close()
