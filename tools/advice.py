@@ -1,5 +1,6 @@
 """How often advice comes, and whether it is right: what it says while ordinary work goes on.
 
+    python -m tools.advice table                     each advice, how tests provoke it, and whether
     python -m tools.advice record FILE [SECONDS]     a look every 20 s, one line of JSON each
     python -m tools.advice report FILE...            which suggestions came, how often, and on what
 
@@ -9,6 +10,8 @@ times what cannot be reclaimed, for on a big and empty machine nothing is ever s
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import sys
 import time
@@ -16,7 +19,10 @@ from collections import Counter, defaultdict
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
+
 from memtui.kernel.roots import LIVE
+from memtui.model.advice.catalogue import RULES
 from memtui.model.habits import Habits
 from memtui.model.snapshot import Quota, Snapshot
 from memtui.model.trend import TrendWatch
@@ -25,6 +31,7 @@ from memtui.services.naming import Namer
 from memtui.services.quota import QuotaSource
 from memtui.services.sampler import Processes, open_processes
 from memtui.services.store import KillLog
+from tests.advice.test_rules import CASES
 
 EVERY_S, STEP_S, LOOKS = 20.0, 0.5, 7
 LIMITS = {"real": 0.0, "half full": 2.0, "nearly full": 1.2}
@@ -107,8 +114,48 @@ def report(paths: list[Path]) -> None:
                 print(f"         {say}")
 
 
+class Provoked:
+    """A plugin of pytest: which test provokes which advice, and what became of it."""
+
+    def __init__(self) -> None:
+        self.how: dict[str, list[tuple[str, str]]] = {}  # by node id: (advice, how)
+        self.outcome: dict[str, str] = {}
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        for item in items:
+            found = [(m.args[0], m.args[1]) for m in item.iter_markers("provokes")]
+            self.how[item.nodeid] = found
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.when == "call" or report.outcome == "skipped":
+            self.outcome[report.nodeid] = report.outcome
+
+
+def table() -> int:
+    """Run the tests of advice; print a line for each way that an advice is provoked."""
+    plugin = Provoked()
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        status = pytest.main(["-q", "-p", "no:cacheprovider", "tests/advice"], plugins=[plugin])
+    words = {"passed": "fired", "skipped": "not here"}
+    rows = []
+    for node, pairs in plugin.how.items():
+        outcome = words.get(plugin.outcome.get(node, ""), "NOT")
+        rows += [(advice, "real", how, outcome) for advice, how in pairs]
+        if "[" in node and "speaks_of_its_case" in node:
+            case = next(c for c in CASES if c.id == node.partition("[")[2].rstrip("]"))
+            rows.append((case.id, "record", case.how, outcome))
+    order = list(RULES)
+    for advice, kind, how, outcome in sorted(rows, key=lambda r: (order.index(r[0]), r[1])):
+        print(f"{advice:<14} {kind:<7} {outcome:<9} {how}")
+    if status:
+        print(said.getvalue())
+    return int(status)
+
+
 def main() -> None:
     match sys.argv[1:]:
+        case ["table"]:
+            sys.exit(table())
         case ["record", path, *rest]:
             record(Path(path), float(rest[0]) if rest else 3600.0)
         case ["report", *paths] if paths:

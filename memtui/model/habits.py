@@ -18,7 +18,7 @@ _LEAST = 16 << 20  # bytes of RES: who has less is not worth a word
 _WORK = 0.02  # of one CPU: more is work
 _TICKS_S = 0.05  # and so much is none, however short the window is
 _SIZES = 12
-_SIZES_EVERY_S = 0.4
+_SIZES_EVERY_S = 0.9
 _RESTS = 8
 
 

@@ -31,7 +31,8 @@ _FORGET = "%reset -f out"
 _REST_S = 1.0
 _FREED = 1.2  # peak / RES: it gave back something
 _PEAKS = 1.8
-_FULL_SOON_S = 900.0
+_FULL_SOON_S, _HALF = 900.0, 0.5
+_NOTEBOOK_S, _SCRIPT_S = 1.5, 8.0
 _WORKERS = 4
 _SHARED = 1.5  # sum of RES / sum of PSS
 _BURSTS = 3
@@ -59,7 +60,7 @@ def _maps(seen: Seen, proc: Proc, library: str) -> bool:
 def _grows(seen: Seen, proc: Proc) -> float | None:
     """Bytes a second that it grew, where it did so without a break; else None."""
     habit = seen.habits.get(proc.identity)
-    if habit is None or len(habit.sizes) < 4:
+    if habit is None or len(habit.sizes) < 3:
         return None
     steps = [b[1] - a[1] for a, b in zip(habit.sizes, habit.sizes[1:], strict=False)]
     if min(steps) <= 0 or max(steps) > _BURST * sum(steps):
@@ -171,18 +172,27 @@ def pandas_copies(seen: Seen) -> Iterator[Advice]:
         )
 
 
+def _long_enough(seen: Seen, proc: Proc) -> bool:
+    """Whether growth was seen for longer than a start: all programs grow when they start."""
+    sizes = seen.habits[proc.identity].sizes
+    wanted = _NOTEBOOK_S if proc.pid in _kernels(seen) else _SCRIPT_S
+    return sizes[-1][0] - sizes[0][0] >= wanted
+
+
 def growing_list(seen: Seen) -> Iterator[Advice]:
     """A single Python that grows and grows, as by appending to the list it walks."""
     for p in _pythons(seen):
         rate = _grows(seen, p)
         if rate is None or not seen.busy(p) or _left_s(seen, rate) > _FULL_SOON_S:
             continue
+        if seen.share(seen.hard) <= _HALF or not _long_enough(seen, p):
+            continue
         left = _left_s(seen, rate)
         yield Advice(
             "growing-list",
             f"{seen.called(p)} grows by {amount(round(rate))}/s without a break; in"
-            f" {duration(left)} memory is full. A loop that appends to the list it walks never"
-            " ends.",
+            f" {duration(left)} memory is full. If it is a loop that appends to the list it"
+            " walks, it never ends.",
             None,
             f"it works, and grew from one look to the next, {amount(p.rss)} by now",
             "The cell or script stops where it is; a notebook keeps its variables.",
