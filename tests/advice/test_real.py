@@ -424,3 +424,49 @@ def test_the_biggest_where_nothing_else_is_known(memory_group: Group) -> None:
     assert advice.action is not None
     assert [n for n, _ in advice.action.targets] == [pid]
     assert (advice.gain or 0) >= 90 * MIB
+
+
+@provokes("kernel-mem", "400 pipes that are full, in a full group")
+def test_memory_of_the_kernel_s_own(memory_group: Group) -> None:
+    memory_group.set_limit(256 * MIB)
+    code = """
+import os, resource
+soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4096), hard))
+pipes = [os.pipe() for _ in range(400)]
+for _, w in pipes: os.write(w, b"x" * 65536)
+"""
+    with python(memory_group, code + WAIT):
+        shrink(memory_group)
+        explained = seen(memory_group)
+    parts = explained.seen.quota.parts
+    if (parts.kernel or 0) < 20 * MIB:
+        pytest.skip("this kernel does not tell what of a group is its own")
+    assert "The kernel itself needs" in told(explained, "kernel-mem").say
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="needs node")
+@provokes("vscode", "two real nodes that run as VS Code's server and as Pylance")
+def test_an_editor_s_server(memory_group: Group, tmp_path: Path) -> None:
+    memory_group.set_limit(400 * MIB)
+    home = tmp_path / ".vscode-server"
+    main = home / "cli/servers/Stable-1/server/out/server-main.js"
+    pylance = home / "extensions/ms-python.vscode-pylance-1/dist/server.bundle.js"
+    code = "const held = Buffer.alloc(60 << 20, 1); console.log('ready');"
+    started = []
+    try:
+        for script in (main, pylance):
+            script.parent.mkdir(parents=True)
+            script.write_text(code + "setTimeout(() => held, 90000)")
+            node = memory_group.start(["node", str(script)], stdout=subprocess.PIPE)
+            started.append(node)
+            assert node.stdout is not None
+            assert node.stdout.readline() == b"ready\n"
+        advice = told(seen(memory_group), "vscode")
+    finally:
+        for node in started:
+            node.kill()
+            node.communicate()
+    assert "Pylance" in advice.say
+    assert advice.action is not None
+    assert [n for n, _ in advice.action.targets] == [started[1].pid], "not the editor itself"

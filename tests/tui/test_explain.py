@@ -20,7 +20,7 @@ from memtui.tui.app import MemtuiApp
 from memtui.tui.screens.explain import ExplainScreen
 from memtui.tui.screens.main import MainScreen
 from tests.advice.test_rules import CASES
-from tests.support.advising import kernel, seen
+from tests.support.advising import kernel, provokes, seen
 from tests.support.cgroups import MIB, Group
 from tests.support.programs import running
 from tests.support.terminal import Terminal
@@ -165,3 +165,15 @@ def test_each_way_of_acting(case: str, wanted: str) -> None:
 
 def test_a_key_without_a_suggestion_does_nothing() -> None:
     play(seen(300, kernel(5, 100, 60)), "3", "n5.ipynb holds 100 MiB")
+
+
+@provokes("low-overhead", "memtui's own screen in a full group")
+def test_memtui_says_when_it_is_itself_too_big(memory_group: Group) -> None:
+    memory_group.set_limit(400 * MIB)
+    enter = f'echo 0 >"{memory_group.dir}/cgroup.procs"; exec "$@"'
+    with start(cols=100, rows=40, prefix=("sh", "-c", enter, "sh")) as term:
+        term.wait_for(on_main)
+        usage = "memory.current" if memory_group.version == 2 else "memory.usage_in_bytes"
+        memory_group.limit_file.write_text(str(int(memory_group.read(usage)) * 10 // 9))
+        explained(term, "memtui itself needs")
+        term.wait_for("memtui ps --limit-rows 10")
