@@ -122,11 +122,13 @@ class Provoked:
         self.outcome: dict[str, str] = {}
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Note what each test provokes."""
         for item in items:
             found = [(m.args[0], m.args[1]) for m in item.iter_markers("provokes")]
             self.how[item.nodeid] = found
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Note what became of it."""
         if report.when == "call" or report.outcome == "skipped":
             self.outcome[report.nodeid] = report.outcome
 
@@ -135,7 +137,10 @@ def table() -> int:
     """Run the tests of advice; print a line for each way that an advice is provoked."""
     plugin = Provoked()
     with contextlib.redirect_stdout(io.StringIO()) as said:
-        status = pytest.main(["-q", "-p", "no:cacheprovider", "tests/advice"], plugins=[plugin])
+        status = pytest.main(
+            ["-q", "-p", "no:cacheprovider", "tests/advice", "tests/tui/test_explain.py"],
+            plugins=[plugin],
+        )
     words = {"passed": "fired", "skipped": "not here"}
     rows = []
     for node, pairs in plugin.how.items():

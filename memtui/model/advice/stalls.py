@@ -25,6 +25,7 @@ _SWAPPED = 100.0  # pages a second that come back from swap
 _ALONE = 1000.0  # the same, where nothing else is told
 _ZOMBIES, _STAYS_S = 20, 2.5
 _WAITS_S = 10.0
+_WAITS = 10.0  # a second at memory.high, where the time that they take is not told
 _GROUP = 0.6
 _NEAR = 0.95
 
@@ -36,15 +37,16 @@ def _full_pct(seen: Seen) -> float | None:
 def throttled(seen: Seen) -> Iterator[Advice]:
     """Processes that memory.high slows down."""
     thrash = seen.trend.thrash if seen.trend else None
-    if thrash is None or (thrash.throttled or 0) < 1 or (thrash.full_pct or 0) <= _FULL:
+    waits, full = (thrash.throttled or 0, thrash.full_pct) if thrash else (0, None)
+    if waits < (_WAITS if full is None else 1) or (full is not None and full <= _FULL):
         return
+    told = "" if full is None else f"; all of them waited {full:.0f} % of the last 10 s"
     yield Advice(
         "throttled",
         f"Processes here are slowed down, not hung: usage is above memory.high,"
         f" {amount(seen.quota.high)}, and the kernel makes them wait.",
         None,
-        f"memory.events counts {thrash.throttled:.0f} waits a second; all of them waited"
-        f" {thrash.full_pct:.0f} % of the last {thrash.over_s:.0f} s",
+        f"memory.events counts {waits:.0f} waits a second{told}",
         "None: nothing is killed for it.",
         ("Free memory, or have memory.high raised by who set it.",),
         Action("filter", "show the biggest", text="mem>1m"),

@@ -41,6 +41,7 @@ _MOUSE = (
     ("click an OOM event", "its post-mortem; a click on the title lists all events"),
     ("drag a border", "left of the details, left of the graph, above the panels: their size"),
     ("double click there", "back as it was; what you chose is kept in the settings"),
+    ("click a suggestion", "on the page of x: the same as its key; it asks first"),
     ("wheel", "scroll; the cursor stays on its process"),
     ("click the key bar", "the same as that key"),
 )
