@@ -6,6 +6,7 @@ Sizes are bytes.
 from __future__ import annotations
 
 import signal as signals
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from memtui.model.limits import AS, COUNTED, MIN_LIMIT
@@ -14,6 +15,10 @@ from memtui.units import size_long
 NEAR = 0.9  # a run under an rlimit that failed at this much of it probably failed for it
 
 _FAULTS = (5, 6, 11)  # SIGTRAP, SIGABRT, SIGSEGV: how programs end that got no memory
+_REFUSALS = (
+    *("MemoryError", "bad_alloc", "Cannot allocate memory", "cannot allocate vector"),
+    *("OutOfMemoryError", "heap out of memory", "memory exhausted", "out of memory"),
+)
 _SPARE = 1.1  # how much more than the peak a limit is suggested
 _NOTABLE = (
     *("limit-watched", "probably-limit", "maybe-limit", "too-small", "tmpfs-full"),
@@ -41,6 +46,7 @@ class Clues(NamedTuple):
     full: tuple[int, str] | None = None  # a tmpfs that is full: bytes, where
     start: int | None = None  # what the program and its libraries map before its first line
     began: int | None = None  # what of the limited it had at its start
+    said: str = ""  # words of its output that tell of memory refused
     others: int = 0  # OOM kills on the machine meanwhile, whoever's
 
 
@@ -146,6 +152,9 @@ def _by_rlimit(e: Ending) -> Verdict | None:
         text = f"could not start: the program and its libraries map {size_long(e.clues.start)} "
         text += f"before its first line runs, more than the limit of {size}"
         return Verdict("too-small", f"{text}: what the rest needs, this does not tell")
+    if e.clues.said:
+        text = f"ran out of its limit of {size}, as its output says ({e.clues.said}): it {_how(e)}"
+        return Verdict("probably-limit", text)
     if e.nearest >= NEAR * e.limit:
         text = f"probably failed for memory: it was near its limit of {size} and {_how(e)}"
         return Verdict("probably-limit", text)
@@ -194,8 +203,16 @@ def derive_verdict(e: Ending) -> Verdict:
         return _sigbus(e)
     if e.method in COUNTED and (verdict := _by_rlimit(e)):
         return verdict
-    by = f", sent by {e.clues.sender}" if e.signal and e.clues.sender else ""
-    return Verdict("signal" if e.signal else "failed", _how(e) + by)
+    more = f", sent by {e.clues.sender}" if e.signal and e.clues.sender else ""
+    if e.clues.said:
+        more = f"; its output says {e.clues.said}: some limit of its own, not this one"
+    return Verdict("signal" if e.signal else "failed", _how(e) + more)
+
+
+def find_refusal(lines: Iterable[str]) -> str:
+    """Return the words of a command's last lines by which programs tell that they got no memory."""
+    found = [words for line in lines for words in _REFUSALS if words.lower() in line.lower()]
+    return found[-1] if found else ""
 
 
 class Advice(NamedTuple):

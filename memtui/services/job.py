@@ -12,8 +12,16 @@ from memtui.kernel.errors import KernelError
 from memtui.kernel.procfs import read_kin
 from memtui.model.limits import AS, KERNEL_GROUPS, Limits
 from memtui.model.memseries import Points
-from memtui.model.runlimit import Ending, Result, Verdict, advise, derive_verdict
-from memtui.render.spans import Line
+from memtui.model.runlimit import (
+    Clues,
+    Ending,
+    Result,
+    Verdict,
+    advise,
+    derive_verdict,
+    find_refusal,
+)
+from memtui.render.spans import Line, plain
 from memtui.services import cause
 from memtui.services.launch import Started
 from memtui.services.limiter import PATIENCE_S
@@ -25,6 +33,7 @@ from memtui.services.warden import Warden
 from memtui.text import safe
 
 _PAUSE_S = 0.25  # between two points of the graph, where nothing depends on them
+_LAST_LINES = 20  # of its output that may tell why it ended
 _DEADLINE_S = 2.0  # to die when killed: a device that does not answer must not hold us up
 
 
@@ -168,6 +177,7 @@ class Job:
     def _finish(self) -> None:
         """Judge the end, once nothing of the job runs any more, and remove its group."""
         left = self._limiter.finish(self.pid, True)
+        self._output.drain(0.5)
         end = self._ending()
         verdict = derive_verdict(end)
         if end.signal is not None and end.signal == self._sent and not verdict.oom:
@@ -176,7 +186,6 @@ class Job:
         known = verdict, peak, self.peak_of, self._seconds, left
         advice = advise(end, verdict, peak)
         self._result = Result(end.status, end.signal, *known, advice=advice)
-        self._output.drain(0.5)
         with contextlib.suppress(KernelError):  # close() tries again, and tells
             self._limiter.close()
 
@@ -185,7 +194,9 @@ class Job:
         code = self._code or 0
         status, sig = (code, None) if code >= 0 else (None, -code)
         known = self._limiter.evidence(self._samples.peaks)
-        end = Ending(self.method, self.limit, status, sig, *known, self._warden.ended_for)
+        said = find_refusal(map(plain, self._output.tail(_LAST_LINES))) if code else ""
+        clues = Clues(said=said)
+        end = Ending(self.method, self.limit, status, sig, *known, self._warden.ended_for, clues)
         if self.method == AS:  # its program is a shell, which tells nothing
             return end
         started = Started(self.pid, self._begun, 0, "/bin/sh")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from memtui.model.limits import COUNTED
+from memtui.model.limits import COUNTED, KERNEL_GROUPS
 from memtui.model.memseries import Account
 from memtui.model.runlimit import Result
 from memtui.services.run import Run
@@ -91,10 +91,13 @@ def _peak_fields(r: Result, a: Account, method: str) -> list[Field]:
     fields: list[Field] = [
         ("Peak memory (kbytes)", _both(r.peak)),
         ("Peak memory is of", r.peak_of),
-        ("Peak without file cache, sampled (kbytes)", _both(a.anon_peak)),
         ("Time of the peak (seconds)", at),
     ]
+    if method in KERNEL_GROUPS:
+        fields.append(("Peak without file cache, sampled (kbytes)", _both(a.anon_peak)))
     if method in COUNTED:
+        label = "Own memory of all processes, peak, sampled (kbytes)"
+        fields.append((label, _both(a.anon_peak)))
         label = f"Largest {COUNTED[method]} in the first 0.05 s (kbytes)"
         fields.append((label, _both(a.start_size)))
     for i, seen in enumerate(a.biggest, 1):

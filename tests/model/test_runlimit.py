@@ -14,6 +14,7 @@ from memtui.model.runlimit import (
     advise,
     as_option,
     derive_verdict,
+    find_refusal,
     round_up,
 )
 from tests.support.cgroups import MIB
@@ -51,6 +52,16 @@ WORKER = Victim(4242, "cc1plus", 50 * MIB)
             "the machine itself ran out",
         ),
         (end(method="data", status=1, nearest=60 * MIB), "probably-limit", "was near its limit"),
+        (
+            end(method="data", signal=6, nearest=3 * MIB, clues=Clues(said="bad_alloc")),
+            "probably-limit",
+            "ran out of its limit of 64.0 MiB, as its output says (bad_alloc): it was killed by",
+        ),
+        (
+            end(status=134, oom_kills=0, clues=Clues(said="heap out of memory")),
+            "failed",
+            "its output says heap out of memory: some limit of its own, not this one",
+        ),
         (
             end(method="data", signal=6, nearest=12 * MIB),
             "maybe-limit",
@@ -114,6 +125,16 @@ def test_a_suggested_limit_is_one_that_can_be_typed(size: int, option: str) -> N
     assert as_option(rounded) == option
     assert size <= rounded
     assert abs(parse_limit(option) - rounded) < 1024
+
+
+def test_the_last_words_on_memory_are_found_in_output() -> None:
+    lines = ["terminate called after throwing an instance of 'std::bad_alloc'", "Aborted"]
+    assert find_refusal(lines) == "bad_alloc"
+    assert find_refusal(["bash: fork: cannot allocate memory"]) == "Cannot allocate memory"
+    assert (
+        find_refusal(["Error: cannot allocate vector of size 3.7 Gb"]) == "cannot allocate vector"
+    )
+    assert find_refusal(["all is well"]) == ""
 
 
 def suggestion(ending: Ending, peak: int | None = None) -> Advice | None:

@@ -142,6 +142,17 @@ def test_hog_ends_at_its_limit(start: Start) -> None:
         assert "MemoryError" in tail(job, 9)
 
 
+def test_one_big_refusal_shows_in_the_output_where_no_size_tells(start: Start) -> None:
+    code = "b'x' * (1 << 30)"
+    job = start(shlex.join(["exec", sys.executable, "-S", "-c", code]), 64 * MIB)
+    result = wait(job)
+    if job.method == "cgroup":
+        assert result.verdict.kind == "limit", "a group refuses nothing, and kills"
+    else:
+        assert (result.status, result.verdict.kind) == (1, "probably-limit")
+        assert "as its output says (MemoryError)" in result.verdict.text
+
+
 def test_kill_ends_all_processes_even_stopped_ones(start: Start) -> None:
     job = start("sleep 30 & echo ready; wait")
     await_output(job, "ready")
