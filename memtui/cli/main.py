@@ -15,6 +15,7 @@ SUBCOMMANDS = {
     "ps": "one-shot process table",
     "quota": "limits, usage, and which limit binds",
     "run": "run a command under a memory limit",
+    "limit": "put a memory limit on a process that runs",
     "oom": "who was killed by the OOM killer",
     "explain": "how memory stands, and what to do about it",
     "doctor": "what memtui can see here, and why not more",

@@ -55,13 +55,18 @@ def read_place(roots: Roots = LIVE) -> Place | None:
     return Place(version, roots.at(chain[-1][1]), roots.at(chain[0][1]))
 
 
-def read_group_of(pid: int, roots: Roots = LIVE) -> str | None:
-    """Return the directory of a process's v2 group; None where it cannot be seen."""
-    path = membership(parse_cgroup(read_optional(path_of(roots, pid, "cgroup")) or b""), 2)
-    data = read_optional(roots.proc + "/self/mountinfo") or b""
-    mount = None if path is None else choose(memory_mounts(parse_mountinfo(data), 2), path)
-    below = None if mount is None or path is None else relative(path, mount.root)
-    return None if mount is None or below is None else roots.at(mount.point.rstrip("/") + below)
+def read_directory(pid: int, roots: Roots = LIVE) -> str | None:
+    """Return the directory of a process's memory group; None where it cannot be seen."""
+    own = read_optional(path_of(roots, pid, "cgroup"))
+    info = read_optional(roots.proc + "/self/mountinfo") or b""
+    for version in (1, 2):
+        mounts = memory_mounts(parse_mountinfo(info), version)
+        path = membership(parse_cgroup(own or b""), version)
+        mount = None if path is None else choose(mounts, path)
+        below = None if mount is None or path is None else relative(path, mount.root)
+        if mount is not None and below is not None:
+            return roots.at(mount.point.rstrip("/") + below)
+    return None
 
 
 def read_escaped(directory: str, roots: Roots = LIVE) -> tuple[int, str] | None:
@@ -243,23 +248,3 @@ def remove(group: Group, timeout_s: float = 2.0) -> None:
         if time.monotonic() > end:
             raise error
         time.sleep(_PAUSE_S)
-
-
-def _stale(directory: str, pid: str, age_s: float) -> bool:
-    try:
-        old = time.time() - os.stat(directory).st_mtime >= age_s
-    except OSError:
-        return False
-    return old and pid.isdigit() and not os.path.exists(f"/proc/{pid}")
-
-
-def remove_stale(base: str, prefix: str, age_s: float = 60.0) -> None:
-    """Remove empty groups `base`/`prefix`PID-N whose maker was killed before it could.
-
-    Only older than `age_s` seconds: a maker in another PID namespace may be about to enter.
-    """
-    for name in os.listdir(base):
-        pid = name.removeprefix(prefix).partition("-")[0]
-        if name.startswith(prefix) and _stale(f"{base}/{name}", pid, age_s):
-            with contextlib.suppress(OSError):  # EBUSY: the command itself lives on
-                os.rmdir(f"{base}/{name}")

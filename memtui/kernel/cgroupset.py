@@ -98,6 +98,29 @@ def set_limits(version: int, directory: str, wanted: Wanted) -> Group:
     return _set_v2(directory, wanted) if version == 2 else _set_v1(directory, wanted)
 
 
+def read_limits(directory: str) -> Group:
+    """Return a group that was made before, with its limits; 0 stands for none."""
+    if os.path.exists(directory + "/memory.max"):
+        swap = number(directory + "/memory.swap.max")
+        return Group(2, directory, number(directory + "/memory.max") or 0, swap)
+    limit = number(directory + "/memory.limit_in_bytes") or 0
+    both = number(directory + "/memory.memsw.limit_in_bytes")
+    return Group(1, directory, limit, None if both is None else both - limit)
+
+
+def lift(group: Group) -> None:
+    """Take the limits of a group away: swap first on v1, where it may not be the smaller."""
+    d = group.directory
+    if group.version == 2:
+        write(d + "/memory.max", "max")
+        with contextlib.suppress(KernelError):  # a kernel without swap accounting
+            write(d + "/memory.swap.max", "max")
+        return
+    with contextlib.suppress(KernelError):
+        write(d + "/memory.memsw.limit_in_bytes", "-1")
+    write(d + "/memory.limit_in_bytes", "-1")
+
+
 def set_hold(directory: str, on: bool) -> None:
     """v1: let who meets the limit wait in place of being killed, or no longer."""
     path = directory + "/memory.oom_control"

@@ -6,8 +6,9 @@ import contextlib
 import itertools
 import os
 import time
+from collections.abc import Sequence
 
-from memtui.kernel import cgroupmake, cgroupset
+from memtui.kernel import cgroupmake, cgroupset, cgroupsweep
 from memtui.kernel.errors import KernelError
 from memtui.kernel.procfs import read_kin
 from memtui.model.limits import CGROUP, STOP, TERM, THROTTLE, Limits
@@ -22,13 +23,23 @@ GRACE_S = 0.2
 
 PREFIX = "memtui-run-"
 """How the names of our groups begin; the number of their maker follows."""
+LIMITED = "memtui-limit-"
+"""How those begin that a process was moved into; its number and start time follow."""
 
 _serial = itertools.count()
 
 
 def next_name() -> str:
     """Return a name for a group of ours that no other run of this process has."""
-    return f"{PREFIX}{os.getpid()}-{next(_serial)}"
+    return f"{PREFIX}{os.getpid()}-{next(_serial)}{cgroupsweep.namespace()}"
+
+
+def sweep(places: Sequence[str]) -> None:
+    """Remove what is left there of makers, and of processes, that have ended. Never raises."""
+    for base in places:
+        with contextlib.suppress(OSError):
+            cgroupsweep.sweep(base, PREFIX)
+            cgroupsweep.sweep_ended(base, LIMITED)
 
 
 def mark_below(limits: Limits) -> int:
@@ -134,6 +145,7 @@ class CgroupLimiter:
     def prepare(self, limits: Limits) -> None:
         """Make the group, read its limits back, and see that it can be entered."""
         self._ask(limits)
+        sweep(self._bases)
         errors = [e for base in self._bases if (e := self._try(base))]
         if self._group is None:
             raise Unavailable(errors[0], _remedy(self._bases[0], self._version))
@@ -275,8 +287,6 @@ class CgroupLimiter:
             return
         cgroupmake.kill_all(self._group, patience_s)
         cgroupmake.remove(self._group, min(patience_s, 2.0))
-        with contextlib.suppress(OSError):
-            cgroupmake.remove_stale(os.path.dirname(self._group.directory), PREFIX)
 
 
 def _in_force(g: cgroupset.Group) -> str:

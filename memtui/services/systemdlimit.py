@@ -13,7 +13,7 @@ import contextlib
 import os
 import time
 
-from memtui.kernel import cgroupmake
+from memtui.kernel import cgroupmake, cgroupset
 from memtui.kernel.cgroupset import write
 from memtui.kernel.errors import KernelError, classify
 from memtui.model.limits import SYSTEMD, Limits
@@ -26,6 +26,7 @@ from memtui.text import safe
 _PATIENCE_S = 5.0
 _PAUSE_S = 0.002
 _SYSTEMD, _MANAGER = "org.freedesktop.systemd1", "org.freedesktop.systemd1.Manager"
+_OURS: dict[str, dbus.Value] = {"Delegate": True, "MemoryAccounting": True}
 _PATH = "/org/freedesktop/systemd1"
 
 
@@ -52,20 +53,46 @@ def call(connection: dbus.Connection, member: str, signature: str, body: dbus.Wr
         raise Unavailable(f"systemd refuses {member}: {safe(str(e))}") from e
 
 
-def start_scope(connection: dbus.Connection, unit: str, pid: int) -> None:
-    """Have a scope made around `pid`: delegated to us, and never ended for an OOM kill."""
+def start_scope(
+    connection: dbus.Connection, unit: str, pids: list[int], more: dict[str, dbus.Value]
+) -> None:
+    """Have a scope made around `pids`; an OOM kill in it is never made the end of all."""
     properties: dict[str, dbus.Value] = {
-        "Description": "a command under a memory limit by memtui",
-        "Delegate": True,
+        "Description": "under a memory limit by memtui",
         "CollectMode": "inactive-or-failed",
-        "PIDs": [pid],
-        "OOMPolicy": "continue",
+        "PIDs": pids,
+        **more,
     }
     try:
-        _start(connection, unit, properties)
+        _start(connection, unit, {**properties, "OOMPolicy": "continue"})
     except Unavailable:  # before systemd 252; a delegated scope goes on there anyway
-        del properties["OOMPolicy"]
         _start(connection, unit, properties)
+
+
+def _await_scope(unit: str, pid: int) -> str:
+    """Return the scope's directory, once `pid` is in it. Raises Unavailable."""
+    end = time.monotonic() + _PATIENCE_S
+    while (found := cgroupmake.read_directory(pid)) is None or not found.endswith("/" + unit):
+        if time.monotonic() > end:
+            raise Unavailable(f"systemd did not make {unit} in {_PATIENCE_S:.0f} s")
+        time.sleep(_PAUSE_S)
+    return found
+
+
+def scope_around(unit: str, pids: list[int], limit: int) -> cgroupset.Group:
+    """Have processes that run moved into a scope with a limit; return it as read back.
+
+    Delegated, so that the limit can be changed and lifted by hand. Raises Unavailable.
+    """
+    connection = connect()
+    try:
+        start_scope(connection, unit, pids, _OURS)
+        directory = _await_scope(unit, pids[0])
+        return cgroupset.set_limits(2, directory, cgroupset.Wanted(limit))
+    except KernelError as e:
+        raise Unavailable(str(e)) from e
+    finally:
+        connection.close()
 
 
 def _start(connection: dbus.Connection, unit: str, properties: dict[str, dbus.Value]) -> None:
@@ -146,8 +173,8 @@ class SystemdLimiter(CgroupLimiter):
         try:
             self._keeper = Keeper()
             self._unit = f"{next_name()}.scope"
-            start_scope(connection, self._unit, self._keeper.pid)
-            self._scope = self._await_scope(self._keeper.pid)
+            start_scope(connection, self._unit, [self._keeper.pid], _OURS)
+            self._scope = _await_scope(self._unit, self._keeper.pid)
             self._divide(limits, self._keeper.pid)
         except KernelError as e:
             self._undo()
@@ -158,15 +185,6 @@ class SystemdLimiter(CgroupLimiter):
         finally:
             connection.close()
         self._escaped = cgroupmake.read_escaped(self.group.directory)
-
-    def _await_scope(self, pid: int) -> str:
-        """Return the scope's directory, once the keeper is in it."""
-        end = time.monotonic() + _PATIENCE_S
-        while (found := cgroupmake.read_group_of(pid)) is None or not found.endswith(self._unit):
-            if time.monotonic() > end:
-                raise Unavailable(f"systemd did not make {self._unit} in {_PATIENCE_S:.0f} s")
-            time.sleep(_PAUSE_S)
-        return found
 
     def _divide(self, limits: Limits, keeper: int) -> None:
         """Give the keeper a leaf, so that a group beside it may have a limit."""

@@ -27,6 +27,7 @@ from memtui.services.explain import Watching
 from memtui.services.jobs import Jobs
 from memtui.services.sampler import Sampler
 from memtui.services.settings import Settings, changed, save
+from memtui.services.sweep import Sweep
 from memtui.services.threads import Threads
 from memtui.services.toml import Value
 from memtui.text import safe
@@ -83,6 +84,8 @@ class MemtuiApp(App[int]):
         self.state = State(first, os.geteuid() if sampler.roots.live else None)
         jobs = Jobs()
         sampler.also(jobs.poll)
+        if not self.actions.readonly:
+            sampler.also(Sweep().look)
         self.threads, self.cgroups = Threads(sampler.roots), Cgroups(sampler.roots)
         self.watching = Watching(sampler.roots)
         sampler.also(self._look_aside)

@@ -162,6 +162,23 @@ def test_what_is_left_is_left_as_asked_and_its_group_goes_later(memory_group: Gr
             os.kill(pid, signal.SIGKILL)
 
 
+def test_the_next_start_removes_what_a_killed_memtui_left(memory_group: Group) -> None:
+    process = start_cli(*RUN, "sh", "-c", "echo $$; exec sleep 60 >&- 2>&-", base=memory_group)
+    assert process.stdout
+    pid = int(process.stdout.readline())
+    process.kill()
+    process.communicate(timeout=30)
+    made = group_in(memory_group)
+    assert run_cli(*RUN, "true", base=memory_group).returncode == 0
+    assert made.read("cgroup.procs").split() == [str(pid)], "the command goes on, limited"
+    os.kill(pid, signal.SIGKILL)
+    end = time.monotonic() + 30
+    while made.read("cgroup.procs").split():
+        assert time.monotonic() < end
+    assert run_cli(*RUN, "true", base=memory_group).returncode == 0
+    assert not made.dir.exists()
+
+
 @pytest.mark.parametrize(
     ("args", "part"),
     [

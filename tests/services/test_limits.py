@@ -6,16 +6,18 @@ import os
 import resource
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from memtui.kernel import cgroupmake
+from memtui.kernel import cgroupmake, cgroupsweep
 from memtui.kernel.cgroupset import Wanted
 from memtui.kernel.errors import KernelError
 from memtui.kernel.roots import Roots
 from memtui.model.limits import MIN_LIMIT, Limits, parse_amount, parse_limit
 from memtui.model.runlimit import Ending, derive_verdict
+from memtui.services import cgrouplimit
 from memtui.services.cgrouplimit import bases
 from memtui.services.limits import CgroupLimiter, Unavailable, choose, read_room
 from tests.support.cgroups import MIB, Group
@@ -131,16 +133,32 @@ def test_a_limit_that_cannot_be_set_leaves_no_group(based: Group) -> None:
 def test_groups_of_killed_makers_are_removed_and_no_others(based: Group) -> None:
     with subprocess.Popen(["true"]) as process:
         process.wait()
-    ours, theirs = based.child(f"memtui-run-{os.getpid()}-99"), based.child("other-99999999-0")
-    stale, busy = (based.child(f"memtui-run-{process.pid}-{n}") for n in (0, 1))
+    here = cgroupsweep.namespace()
+    ours = based.child(f"memtui-run-{os.getpid()}-99{here}")
+    theirs, elsewhere = (
+        based.child("other-99999999-0"),
+        based.child(f"memtui-run-{process.pid}-2-7"),
+    )
+    stale, busy = (based.child(f"memtui-run-{process.pid}-{n}{here}") for n in (0, 1))
+    stale.child("made-by-the-command")
     with busy.start(["sleep", "30"]) as living:
         while str(living.pid) not in busy.read("cgroup.procs"):
             assert living.poll() is None
-        cgroupmake.remove_stale(str(based.dir), "memtui-run-")
-        assert stale.dir.exists(), "it is too young: its maker may be in another namespace"
-        cgroupmake.remove_stale(str(based.dir), "memtui-run-", 0)
-        assert [g.dir.exists() for g in (stale, ours, theirs, busy)] == [False, True, True, True]
+        cgrouplimit.sweep([str(based.dir)])
+        kept = [g.dir.exists() for g in (ours, theirs, elsewhere, busy)]
+        assert (stale.dir.exists(), kept) == (False, [True] * 4)
         living.kill()
+
+
+def test_a_group_older_than_who_has_its_makers_number_is_stale(based: Group) -> None:
+    with subprocess.Popen(["sleep", "30"]) as process:
+        made = based.child(f"memtui-run-{process.pid}-0{cgroupsweep.namespace()}")
+        cgrouplimit.sweep([str(based.dir)])
+        assert made.dir.exists(), "its maker lives"
+        os.utime(made.dir, (time.time() - 3600,) * 2)
+        cgrouplimit.sweep([str(based.dir)])
+        assert not made.dir.exists()
+        process.kill()
 
 
 def test_kill_all_ends_forking_processes(based: Group) -> None:
