@@ -17,7 +17,7 @@ from memtui.model.known import COCALC_KERNEL, Activity, Known
 from memtui.text import safe, show
 
 _PATH = 4096  # characters
-_ID = re.compile(r"kernel-([\w.-]{1,128})\.json$")
+_ID = re.compile(r"kernel-(\w[\w.-]{0,127})\.json$", re.ASCII)
 _LANGUAGES = (
     ("python", "python"), ("ir", "R"), ("julia", "julia"), ("sage", "sage"), ("xpython", "python"),
     ("xcpp", "C++"), ("bash", "bash"), ("octave", "octave"),

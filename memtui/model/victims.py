@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from memtui.kernel.cgroup import Level, at_or_below
+from memtui.model.classify import Seen, classify, split
 from memtui.model.known import spoken
 from memtui.model.scene import Scene
 from memtui.model.snapshot import Identity, Proc
@@ -154,7 +155,7 @@ def victim_of(gone: Departed, evidence: str) -> Victim:
     p = gone.proc
     return Victim(
         p.pid, p.start, p.name, p.command, p.user, p.rss, gone.last_seen, evidence, cgroup=p.cgroup,
-        what=spoken(p.who),
+        what=spoken(p.who or classify(Seen(split(p.argv), p.comm))),
     )  # fmt: skip
 
 

@@ -106,12 +106,12 @@ def _head(detail: Detail, width: int, rows: int) -> list[Line]:
     proc = detail.proc
     label = proc.name if proc.who is None else f"{spoken(proc.who) or proc.name} ({proc.name})"
     lines: list[Line] = [[(elide(label, width), "bold")]]
-    words = wrap(proc.command, width)
-    lines += [[(row, "")] for row in words[:rows]]
-    if len(words) > rows:
-        lines[-1] = [(clip(words[rows - 1], width - 1) + "…", "")]
     for text in about(proc, detail.time):
-        lines += [[(row, "accent")] for row in wrap(text, width)]
+        lines += [[(row, "")] for row in wrap(text, width)]
+    words, role = wrap(proc.command, width), "muted" if proc.who else ""
+    lines += [[(row, role)] for row in words[:rows]]
+    if len(words) > rows:
+        lines[-1] = [(clip(words[rows - 1], width - 1) + "…", role)]
     lines += _joined(_facts(detail), " · ", width)
     if detail.ended:
         lines += [[(row, "crit")] for row in wrap(_ended(detail), width)]

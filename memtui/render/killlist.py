@@ -10,11 +10,12 @@ from memtui.kernel.oomlog import LogKill
 from memtui.model.ownkills import Known, size_of
 from memtui.model.victims import OomEvent
 from memtui.render.spans import Line
-from memtui.text import cells, fit, show
+from memtui.text import cells, elide, fit, show
 from memtui.units import size
 
 _RIGHT = (False, False, True, True, True, False, False)
 TITLES = ("TIME", "NAME", "PID", "RSS", "ADJ", "LIMIT OF", "EVIDENCE")
+_WHAT = 30  # cells of what a process was called
 FIXED = (19, 15, 7, 5, 5, 20, 10)
 """Widths for rows that are printed as they come."""
 
@@ -30,6 +31,14 @@ class Found(NamedTuple):
 def rss_of(found: Found) -> int | None:
     """Return its resident memory in bytes: the log's word, else what memtui saw."""
     return size_of(Known(*found))
+
+
+def name_of(found: Found) -> str:
+    """Return `python3 (analysis.ipynb)`; its name alone where memtui did not know it."""
+    victims = found.event.victims if found.event is not None else ()
+    what = next((v.what for v in victims if v.pid == found.kill.pid), "")
+    name = show(found.kill.comm)
+    return f"{name} ({elide(what, _WHAT)})" if what else name
 
 
 def when(kill: LogKill) -> str:
@@ -53,7 +62,7 @@ def cells_of(found: Found) -> tuple[str, ...]:
     kill = found.kill
     return (
         when(kill),
-        show(kill.comm),
+        name_of(found),
         str(kill.pid),
         size(rss_of(found)),
         "?" if kill.oom_score_adj is None else str(kill.oom_score_adj),

@@ -9,11 +9,13 @@ from posixpath import dirname
 from memtui.model import known as k
 from memtui.model.known import Activity, Known
 from memtui.model.snapshot import Proc
-from memtui.render.spans import Line, plain
-from memtui.text import cells, clip_left, elide
+from memtui.render.spans import Line, plain, width_of
+from memtui.text import cells, clip_left, elide, elide_left
 
 _OWN_WORDS = frozenset({k.TERMINAL, k.R, k.JULIA, k.SAGE, k.LATEX, k.NODE, k.CONTAINER, k.CHILD})
 """Whose command line says as much as a name would."""
+
+_FOLDER = 6  # cells below which a folder would tell nothing
 
 
 def named(who: Known | None) -> bool:
@@ -67,8 +69,9 @@ def notebook_words(kernel: Proc, width: int, whole: str = "") -> Line:
     title = k.kernel_words(who)
     line.append(("" if title == who.label else f"  {title}", "muted"))
     folder = dirname(who.path) if who.path else who.detail.removeprefix("in ")
-    line.append((f"  {folder}", "muted"))
-    return _cut([(text, whole or role) for text, role in line], width)
+    cut = _cut([(text, whole or role) for text, role in line], width)
+    room = width - width_of(cut) - 2
+    return [*cut, (f"  {elide_left(folder, room)}" if room > _FOLDER else "", whole or "muted")]
 
 
 def words(proc: Proc) -> Line:

@@ -16,6 +16,8 @@ from typing import NamedTuple
 from memtui.kernel import namespaces, procfs
 from memtui.kernel.errors import KernelError
 from memtui.kernel.roots import LIVE, Roots
+from memtui.model.classify import Seen, classify, split
+from memtui.model.known import SERVER
 from memtui.model.notebooks import Server, parse_server
 
 TIMEOUT_S = 2.0
@@ -57,15 +59,23 @@ def read_private(path: str, uid: int | None) -> bytes | None:
 # -- which server
 
 
-def is_server(pid: int, before: int, roots: Roots = LIVE) -> bool:
-    """Whether `pid` is a Jupyter server that ran at the tick `before`: a PID may be reused."""
+def lives(pid: int, before: int, roots: Roots = LIVE) -> bool:
+    """Whether `pid` lives and did at the tick `before`, too: a PID may be given out again."""
     try:
-        stat_ = procfs.read_stat(roots, pid)
-        argv = procfs.read_cmdline(roots, pid).lower()
+        told = procfs.read_stat(roots, pid)
     except KernelError:
         return False
-    jupyter = b"jupyter" in argv or b"notebook" in argv
-    return jupyter and stat_.start <= before and stat_.state not in b"ZX"
+    return told.start <= before and told.state not in b"ZX"
+
+
+def looks_like_server(pid: int, roots: Roots = LIVE) -> bool:
+    """Whether a command line is that of a Jupyter server."""
+    try:
+        argv = procfs.read_cmdline(roots, pid)
+    except KernelError:
+        return False
+    known = classify(Seen(split(argv)))
+    return known is not None and known.kind == SERVER
 
 
 def find_server(folder: str, pid: int, roots: Roots = LIVE) -> Server | str:

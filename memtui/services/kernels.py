@@ -153,7 +153,7 @@ def _is_still(target: Target, who: Known) -> bool:
 
 def _ask(actions: Actions, target: Target, who: Known, verb: str) -> Outcome:
     name, pid = kernel_id(who.file), who.server or 0
-    if not name or not jupyter.is_server(pid, target.start):
+    if not name or not jupyter.lives(pid, target.start):
         return Outcome("error", f"{who.label}: its server (PID {pid}) has ended")
     server = jupyter.find_server(os.path.dirname(who.file), pid)
     if isinstance(server, str):

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from memtui.kernel.roots import Roots
 from memtui.model.classify import SHELLS, Seen, classify, split
 from memtui.model.families import Clocks, Comebacks, families
-from memtui.model.known import CHILD, COCALC_KERNEL, SPARE, WORKERS, Identity, Known
+from memtui.model.known import CHILD, SPARE, WORKERS, Identity, Known
 from memtui.model.notebooks import Told, activity_of, describe, spares
 from memtui.model.snapshot import Proc
 from memtui.services.notebooks import Asked, Finder, Notebooks, read_terminal
@@ -138,8 +138,6 @@ class Namer:
         by_cpu = self._clocks.look(proc.identity, [table[n] for n in names], now)
         restarts = self._comebacks.of(self._files[top])
         activity = activity_of(told, by_cpu)._replace(restarts=restarts)
-        if known.kind == COCALC_KERNEL:
-            activity = activity._replace(problem="")  # CoCalc has none, nor needs one
         notebook = known.path or f"{known.label} {proc.pid}"
         return known._replace(root=proc.identity, notebook=notebook, activity=activity)
 

@@ -78,17 +78,20 @@ class Finder:
     def _told(self, asked: Asked, servers: dict[tuple[str, int], dict[str, Session] | str]) -> Told:
         own = self._own[asked.identity]
         told = Told(own.connection, own.env, self._cwd(asked.identity[0]))
+        if own.env.cocalc:
+            return told  # CoCalc itself serves it, and has nothing to be asked
         pid = own.env.server or asked.ppid
-        start = asked.identity[1]
-        if not jupyter.is_server(pid, start, self._roots):
+        if not jupyter.lives(pid, asked.identity[1], self._roots):
             return self._without(told, own, pid)
-        told = told._replace(server=pid, orphaned=False)
         key = os.path.dirname(asked.file), pid
         if key not in servers:
             servers[key] = self._ask(*key)
         answer = servers[key]
         if isinstance(answer, str):
-            return told._replace(problem=answer)
+            if not jupyter.looks_like_server(pid, self._roots):
+                return self._without(told, own, 0)
+            return told._replace(server=pid, orphaned=False, problem=answer)
+        told = told._replace(server=pid, orphaned=False)
         session = answer.get(kernel_id(asked.file))
         if session is None:
             return told._replace(problem=f"its server (PID {pid}) does not know it")
@@ -96,7 +99,8 @@ class Finder:
 
     @staticmethod
     def _without(told: Told, own: _Own, pid: int) -> Told:
-        if own.env.server is not None:
+        """Without a server; `pid` is that of one that has ended, else 0."""
+        if own.env.server is not None and pid:
             return told._replace(orphaned=True, problem=f"its server (PID {pid}) has ended")
         if not own.readable:
             why = "its environment is not for this user to read, which would tell of its server"

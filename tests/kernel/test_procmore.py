@@ -143,3 +143,21 @@ def test_the_environment_is_what_the_process_was_started_with(
     monkeypatch.setenv("MEMTUI_TEST", "a=b \x1b[31m\nc")
     with running("forks", width=1, depth=0) as program:
         assert b"MEMTUI_TEST=a=b \x1b[31m\nc" in procmore.read_environment(LIVE, program.pid)
+
+
+@pytest.mark.parametrize(
+    ("number", "name"),
+    [
+        (34819, "pts/3"),
+        (136 << 8 | 0x34 | 0x1 << 20, "pts/308"),
+        (1025, "tty1"),
+        (1088, "ttyS0"),
+        (0, ""),
+        (-1, ""),
+        (1280, ""),
+    ],
+)
+def test_a_terminal_is_called_as_in_dev(number: int, name: str) -> None:
+    line = f"7 (a) b) S 1 7 7 {number} 7 0".encode()
+    assert procmore.parse_tty(line) == name
+    assert procmore.parse_tty(b"") == ""

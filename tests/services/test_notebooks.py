@@ -23,6 +23,7 @@ from memtui.services.kernels import HALT, INTERRUPT, RESTART, act, advice, meant
 from memtui.services.target import Target
 from tests.support.jupyter import Jupyter, serving
 from tests.support.procs import state_of, until
+from tests.support.terminal import Terminal
 
 SECRET = "a-token-that-nobody-is-told"
 
@@ -126,6 +127,53 @@ def test_an_orphan_is_told_and_a_dead_server_s_port_is_never_asked(
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+
+
+COCALC = """
+import os, subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(600)"])
+print(child.pid, flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_kernel_of_cocalc_s_is_one_family_and_ends_by_its_group(tmp_path: Path) -> None:
+    own = {"COCALC_JUPYTER_KERNELNAME": "python3", "COCALC_JUPYTER_FILENAME": "sub/a.ipynb"}
+    line = [sys.executable, "-S", "-c", COCALC, "-m", "ipykernel", "-f"]
+    kernel = subprocess.Popen(
+        [*line, str(tmp_path / "kernel-2.json")],
+        env=os.environ | own | {"HOME": "/home/user"},
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        assert kernel.stdout is not None
+        child = int(kernel.stdout.readline())
+        what = told(kernel.pid)
+        assert (what["class"], what["language"]) == ("cocalc-kernel", "python")
+        assert what["path"] == "/home/user/sub/a.ipynb"
+        assert what["path_evidence"] == "COCALC_JUPYTER_FILENAME in its environment"
+        below = told(child)
+        assert (below["class"], below["kernel"]) == ("notebook-child", kernel.pid)
+        assert below["notebook"] == "/home/user/sub/a.ipynb"
+        with chosen(kernel.pid) as kernels:
+            assert [o.name for o in offers(kernels)] == [HALT]
+            assert len(act(Actions(), kernels, HALT)[0]) == 1
+        assert kernel.wait(20) == -signal.SIGTERM
+        until(lambda: not os.path.exists(f"/proc/{child}") or state_of(child) == "Z")
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(kernel.pid, signal.SIGKILL)
+        kernel.wait()
+        assert kernel.stdout is not None
+        kernel.stdout.close()
+
+
+def test_a_shell_on_a_terminal_has_its_name() -> None:
+    with Terminal(["/bin/bash", "--norc", "--noprofile"]) as term:
+        name = os.readlink(f"/proc/{term.process.pid}/fd/0").removeprefix("/dev/")
+        what = told(term.process.pid)
+    assert (what["class"], what["label"]) == ("terminal", f"terminal {name}")
 
 
 # -- servers that mean no good
