@@ -197,6 +197,32 @@ def test_a_limit_that_is_lowered_is_in_force_on_all_of_it(start: Start) -> None:
     assert {(group / f).read_text().strip() for f in files} == {str(96 * MIB)}
 
 
+def test_a_limit_below_what_is_used_kills_on_v2_and_is_refused_on_v1(
+    memory_group: Group, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MEMTUI_CGROUP_BASE", str(memory_group.dir))
+    code = (
+        "import time; b = bytearray(b'x') * (48 << 20); print('ready', flush=True); time.sleep(60)"
+    )
+    job = Job.start(f"exec {sys.executable} -S -c {shlex.quote(code)}", Limits(96 * MIB), "cgroup")
+    try:
+        await_output(job, "ready")
+        assert job.warning(64 * MIB) == ""
+        if memory_group.version == 2:
+            assert "killing" in job.warning(16 * MIB)
+            job.set_limit(16 * MIB)
+            assert wait(job).verdict.kind == "limit"
+            return
+        assert "refuses" in job.warning(16 * MIB)
+        with pytest.raises(KernelError):
+            job.set_limit(16 * MIB)
+        assert job.limit == 96 * MIB
+        (group,) = (p for p in memory_group.dir.iterdir() if p.is_dir())
+        assert Group(group).limit_file.read_text().strip() == str(96 * MIB)
+    finally:
+        job.close()
+
+
 def test_close_ends_what_ignores_signals(start: Start) -> None:
     job = start("trap '' TERM INT HUP; sleep 30 & echo ready; wait")
     await_output(job, "ready")
