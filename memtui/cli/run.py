@@ -17,7 +17,8 @@ from memtui.services.run import run
 
 _EPILOG = """\
 exit status: the command's, 128+N if signal N ended it, 127 if it was not found, 126 if it
-cannot be executed, 125 if it could not be put under the limit, 2 for wrong use"""
+cannot be executed, 125 if it could not be put under the limit, 2 for wrong use;
+--find-limit: 0 if it was found, else the same"""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

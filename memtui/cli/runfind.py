@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from memtui.cli import runreport
 from memtui.cli.common import FAILED, UsageError
-from memtui.model.limits import COUNTED
+from memtui.model.limits import COUNTED, STOP, THROTTLE
 from memtui.model.runlimit import as_option, round_up
 from memtui.services.launch import NOT_ENTERED, NotStarted
 from memtui.services.limits import Unavailable
@@ -27,7 +27,12 @@ _AIR = 1.1
 
 def check(args: argparse.Namespace) -> None:
     """Refuse what makes no sense for many runs. Raises UsageError."""
-    for name, given in (("--csv", args.csv), ("--progress", args.progress)):
+    halts = args.on_limit in (STOP, THROTTLE)
+    for name, given in (
+        ("--csv", args.csv),
+        ("--progress", args.progress),
+        (f"--on-limit {args.on_limit}", halts),
+    ):
         if given:
             raise UsageError(f"--find-limit runs the command many times: {name} is for one run")
 

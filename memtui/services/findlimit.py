@@ -141,7 +141,7 @@ class Finder:
             done = run(self._argv, limits, self._method, lambda _: None, Watch())
         result, clues = done.result, done.ending.clues
         if clues.interrupted or clues.sender:
-            raise Stopped(result.exit_status)
+            raise Stopped(result.exit_status or 130)
         enough = result.verdict.kind == "ok"
         self._trials.append(Trial(limit, enough, result.seconds, result.verdict.text))
         self._tell(self._trials[-1])

@@ -8,12 +8,14 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from tests.support.cgroups import MIB, Group
 from tests.support.limited import MEMTUI, environment, run_cli
+from tests.support.terminal import Terminal
 
 FIND = ("--find-limit", "--limit", "512M")
 DD = ["dd", "if=/dev/zero", "of=/dev/null", "bs=32M", "count=1"]
@@ -64,6 +66,19 @@ def test_what_fails_without_a_limit_has_none() -> None:
     assert (done.returncode, done.stderr.count(b"\n")) == (127, 1)
 
 
+def test_ctrl_c_ends_the_search_though_the_command_takes_no_notice(tmp_path: Path) -> None:
+    ready = tmp_path / "ready"
+    code = f"trap 'exit 0' INT; touch '{ready}'; while :; do sleep 0.05; done"
+    with Terminal([*MEMTUI, "run", *FIND, "--method", "data", "--", "sh", "-c", code]) as term:
+        end = time.monotonic() + 30
+        while not ready.exists():
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        term.send("Ctrl-C")
+        assert term.exit_status() == 130
+        assert "the search was interrupted" in "".join(term.lines())
+
+
 def test_a_signal_ends_the_search(tmp_path: Path) -> None:
     ready = tmp_path / "ready"
     os.mkfifo(ready)
@@ -80,7 +95,7 @@ def test_a_signal_ends_the_search(tmp_path: Path) -> None:
     assert err.decode().splitlines() == ["memtui: the search was interrupted: no limit was found"]
 
 
-@pytest.mark.parametrize("option", [["--csv", "x"], ["--progress"]])
+@pytest.mark.parametrize("option", [["--csv", "x"], ["--progress"], ["--on-limit", "stop"]])
 def test_what_is_for_one_run_is_refused(option: list[str]) -> None:
     done = run_cli(*FIND, *option, "--", "true")
     assert (done.returncode, done.stderr.count(b"\n")) == (2, 1)
