@@ -50,11 +50,18 @@ _GROWING = "features.py 250 0.9"
 _WORLD = """
 mount -t proc proc /proc; hostname quota 2>/dev/null
 echo 0 >"$1" || exit 125; shift
+{before}
 job() {{ PYTHONHOME={home} exec -a python3 "$0" $1; }}
 for each in {jobs}; do job "$each" & sleep 0.1; done
 (sleep 6; (job "{victim}"); sleep 1; job "{growing}") 2>/dev/null &
 exec "$@"
 """
+
+
+_LEFT = (
+    "mount -t tmpfs tmpfs /dev/shm; head -c 180M /dev/zero >/dev/shm/features.parquet;"
+    " head -c 90M /dev/zero >/dev/shm/psm_4f1c0a2b; touch -d '-3 hours' /dev/shm/psm_*"
+)
 
 
 class Scene(NamedTuple):
@@ -67,6 +74,7 @@ class Scene(NamedTuple):
     wait: str = ""
     history_s: float = 14.0  # before the keys: long enough for the kill, and for a graph
     options: Sequence[str] = ()
+    before: str = ""  # run in the small world, inside its limit
 
 
 SCENES = (
@@ -80,6 +88,8 @@ SCENES = (
     Scene("post-mortem", 120, 40, ("o", "Enter"), "what to do next", history_s=30),
     Scene("details", 120, 40, ("Enter",), "rlimit", history_s=20),
     Scene("tree", 120, 36, ("F5",)),
+    Scene("explain", 100, 34, ("x",), "as of", history_s=20, before=_LEFT),
+    Scene("explain-80x24", 80, 24, ("x",), "in use", history_s=20, before=_LEFT),
     Scene("columns", 120, 36, ("F2",)),
     Scene("charts", 120, 36, ("g",), history_s=45),
     Scene("help", 120, 36, ("F1",)),
@@ -109,11 +119,11 @@ def world() -> Iterator[tuple[Group, Path]]:
         yield group, Path(folder)
 
 
-def inside(group: Group, argv: Sequence[str]) -> list[str]:
+def inside(group: Group, argv: Sequence[str], before: str = "") -> list[str]:
     """Return the command line that runs `argv` among the jobs, in a world of its own."""
     jobs = " ".join(map(shlex.quote, _JOBS))
     home = shlex.quote(sys.base_prefix)  # a job called plain "python3" cannot find it by itself
-    script = _WORLD.format(home=home, jobs=jobs, victim=_VICTIM, growing=_GROWING)
+    script = _WORLD.format(home=home, jobs=jobs, victim=_VICTIM, growing=_GROWING, before=before)
     alone = ["unshare", "--pid", "--mount", "--uts", "--fork", "--kill-child"]
     enter = [*alone, "/bin/bash", "-c", script, sys.executable, str(group.dir / "cgroup.procs")]
     return [*enter, *argv]
@@ -126,7 +136,7 @@ def scenes(names: Sequence[str], out: Path) -> None:
             continue
         memtui = [".venv/bin/python", "-m", "memtui", *scene.options]
         with world() as (group, folder):
-            argv = inside(group, memtui)
+            argv = inside(group, memtui, scene.before)
             state = {f"XDG_{kind}_HOME": str(folder / kind) for kind in ("STATE", "CONFIG")}
             with Terminal(argv, scene.cols, scene.rows, state, str(folder)) as term:
                 term.wait_for("train.py", 60)

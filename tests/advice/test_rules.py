@@ -308,6 +308,16 @@ def test_the_paragraph_is_what_a_beginner_asks_for() -> None:
     )
 
 
+def test_a_notebook_with_its_children_is_one() -> None:
+    notebook = kernel(5, 50, label="train.ipynb")
+    assert notebook.who
+    workers = [
+        proc(n, 60, GROUP, ppid=5, who=notebook.who._replace(kind=k.CHILD)) for n in (6, 7, 8)
+    ]
+    told = paragraph(seen(400, notebook, *workers, proc(9, 100, GROUP)))
+    assert told.endswith("The biggest: train.ipynb, up to 230 MiB in 4 processes.")
+
+
 def test_a_short_look_says_how_short_it_was() -> None:
     found = seen(600, PY, then=quota(540), over_s=3.0)
     assert "At the rate of the last 3 s it is full in about 20 s." in paragraph(found)

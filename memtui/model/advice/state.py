@@ -126,6 +126,11 @@ def _biggest(seen: Seen) -> str:
     who = next(iter(biggest(seen.procs)), None)
     if who is None or not who.rss:
         return ""
+    family = max((k for k in seen.kernels if k.many > 1), key=lambda k: k.tree, default=None)
+    if family is not None and family.tree > who.rss:
+        rest = _rest(seen, family.proc) if family.idle_s is not None else ""
+        size = f"up to {amount(family.tree)} in {family.many} processes"
+        return f" The biggest: {family.title}, {size}{rest}."
     known = who.who
     name = elide(known.label, 48) if known else elide(who.command, 48)
     kind = f", {known.language}" if known and known.language else ""

@@ -105,6 +105,7 @@ class Family(NamedTuple):
     activity: Activity = Activity()
     spare: bool = False  # CoCalc's, made in advance
     server: bool = False  # a server started it, and would start it anew
+    many: int = 1  # processes
 
 
 class Seen(NamedTuple):
@@ -277,4 +278,5 @@ def _family(seen: Seen, proc: Proc, who: Known, tree: Sequence[Proc]) -> Family:
         activity,
         who.kind == known.SPARE,
         who.server is not None,
+        len(tree),
     )
