@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from memtui.model.fields import FIELDS
 from memtui.model.filter import FilterError, fields_help, parse_filter, quoted
+from memtui.model.known import COMPILER, KERNEL, Known
 from memtui.model.snapshot import ROLLUP, Proc
 from tests.support.made import MIB, proc
 
@@ -236,3 +237,17 @@ def test_a_long_text_takes_time_in_proportion() -> None:
         parse_filter(text)
     with pytest.raises(FilterError):
         parse_filter("!" * 200_000)
+
+
+def test_a_notebook_s_filter_takes_its_kernel_and_all_below_it() -> None:
+    kernel = Known(KERNEL, "a b.ipynb", "x", root=(5, 50), notebook="/home/u/sub/a b.ipynb")
+    child = kernel._replace(kind=COMPILER, label="C++ compiler")
+    procs = (
+        proc(5, who=kernel), proc(6, who=child), proc(7), proc(8, who=Known(COMPILER, "x", "x")),
+    )  # fmt: skip
+    assert kept("notebook~sub/a", *procs) == [5, 6]
+    assert kept("notebook='a b.ipynb'", *procs) == [5, 6]
+    assert kept("'a b.ipynb'", *procs) == [5, 6]
+    assert kept("!notebook~ipynb", *procs) == [7, 8]
+    assert kept("class=compiler", *procs) == [6, 8]
+    assert kept("class~kernel", *procs) == [5]

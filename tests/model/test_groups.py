@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from memtui.kernel.grouptree import GroupUse
 from memtui.model.filter import parse_filter
-from memtui.model.groups import MEASURES, arrange_groups, by_cgroup, by_program, by_user
-from memtui.model.scopes import ALL, CGROUPS, MINE, scopes
-from memtui.model.snapshot import Quota
+from memtui.model.groups import (
+    MEASURES,
+    arrange_groups,
+    by_cgroup,
+    by_notebook,
+    by_program,
+    by_user,
+    idle_kernels,
+)
+from memtui.model.known import CHILD, KERNEL, Activity, Known
+from memtui.model.scopes import ALL, CGROUPS, MINE, NOTEBOOKS, scopes
+from memtui.model.snapshot import Proc, Quota
 from memtui.render.rows import View
 from memtui.services.quota import QuotaSource
 from tests.support.made import MIB, proc
@@ -103,3 +112,37 @@ def test_without_a_memory_controller_there_is_no_scope_of_cgroups() -> None:
     quota = quota_of("no_cgroup")
     assert CGROUPS not in scopes(PROCS, quota)
     assert ALL in scopes([], quota)
+
+
+def notebook(pid: int, path: str, idle_since: float | None = None) -> Proc:
+    doing = Activity(idle_since is None, idle_since, evidence="its server")
+    who = Known(
+        KERNEL, path.rpartition("/")[2], "x", language="python", path=path, root=(pid, 10 * pid),
+        notebook=path, activity=doing,
+    )  # fmt: skip
+    return proc(pid, 100, who=who)
+
+
+def test_notebooks_are_added_up_with_what_is_below_them_and_two_of_a_name_stay_two() -> None:
+    one = notebook(1, "/h/a.ipynb", 1000.0)
+    below = proc(2, 30, who=Known(CHILD, "a.ipynb", "x", root=(1, 10), notebook="/h/a.ipynb"))
+    same, busy = notebook(3, "/h/a.ipynb", 1600.0), notebook(4, "/h/b.ipynb")
+    procs = [one, below, same, busy, proc(5)]
+    found = by_notebook(procs, 1720.0)
+    assert [(g.key, g.number, g.rss.value // MIB, g.idle) for g in found] == [
+        ("/h/a.ipynb", 2, 130, 720.0),
+        ("/h/a.ipynb (3)", 1, 100, 120.0),
+        ("/h/b.ipynb", 1, 100, None),
+    ]
+    assert arrange_groups(found, "idle")[0][0].key == "/h/a.ipynb"
+    chosen = parse_filter(found[2].filter)
+    assert [p.pid for p in procs if chosen.matches(p, AROUND)] == [4]
+    assert [p.pid for p in idle_kernels(procs, 10, 1720.0)] == [1]
+    assert [p.pid for p in idle_kernels(procs, 2, 1720.0)] == [1, 3]
+
+
+def test_that_by_notebook_is_there_with_a_kernel_and_stays_while_it_is_looked_at() -> None:
+    quota = quota_of("v2_container")
+    assert NOTEBOOKS not in scopes([proc(1)], quota)
+    assert NOTEBOOKS in scopes([notebook(1, "/h/a.ipynb")], quota)
+    assert NOTEBOOKS in scopes([proc(1)], quota, NOTEBOOKS)

@@ -109,6 +109,8 @@ def test_unknown_keys_are_told_and_kept(file: Path) -> None:
         ('kernel_threads = "no"', "kernel_threads must be true or false"),
         ('unit = "TiB"', "unit must be auto, KiB, MiB or GiB"),
         ("delay = nan", "delay must be"),
+        ("idle_minutes = 0", "idle_minutes must be minutes, above 0"),
+        ("idle_minutes = nan", "idle_minutes must be minutes"),
         ("details_width = -1", "details_width must be a number of cells up to 1000"),
         ('graph_width = "wide"', "graph_width must be a number of cells"),
         ("panels_height = true", "panels_height must be a number of cells"),

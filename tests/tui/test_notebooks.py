@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -100,6 +102,8 @@ def oom_killed_and_back(term: Terminal, jupyter: Jupyter, group: Group) -> None:
     term.send("Enter")
     page = "\n".join(term.wait_for(re.compile(rf"the Jupyter kernel {after} took its place"), LONG))
     assert f"gamma.ipynb (python {before})" in page
+    line = [sys.executable, "-m", "memtui", "oom"]
+    until(lambda: "python (gamma.ipynb)" in subprocess.check_output(line, text=True), LONG)
 
 
 def test_idle_kernels_are_tagged_by_one_key_and_halted_together(
