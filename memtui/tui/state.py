@@ -10,6 +10,9 @@ from memtui.model.snapshot import Snapshot
 from memtui.model.victims import OomEvent
 from memtui.render.rows import View
 
+_EVENTS = 500  # that are listed
+_WHOLE = 50  # of those: with the processes and the log's lines of then, some 50 KB each
+
 
 class State:
     """Changed only by the UI thread, by `take` and `saw`."""
@@ -20,6 +23,7 @@ class State:
         self.recent = Recent()
         self._uid = uid
         self._events: dict[int, OomEvent] = {}
+        self._forgotten = 0  # kills of ours in events that are listed no more
 
     @property
     def limit(self) -> int | None:
@@ -61,7 +65,8 @@ class State:
     def kills(self) -> int:
         """Kills counted since memtui started, at our levels (not elsewhere on the machine)."""
         counted = (e for e in self._events.values() if e.kind == "oom" and e.ours)
-        return sum(e.count for e in counted if not e.before_start and not e.recorded)
+        listed = sum(e.count for e in counted if not e.before_start and not e.recorded)
+        return listed + self._forgotten
 
     @property
     def earlier_kills(self) -> int:
@@ -80,3 +85,22 @@ class State:
         """Remember events; one with a known id replaces what was told before."""
         for event in events:
             self._events[event.id] = event
+        if events:
+            self._bound()
+
+    def _bound(self) -> None:
+        """Keep few: where something is killed again and again, memory must not grow with it.
+
+        Those of before, and those that do not concern us, go first.
+        """
+        for i, event in enumerate(self.events):
+            if i >= _EVENTS:
+                del self._events[event.id]
+                if (
+                    event.kind == "oom"
+                    and event.ours
+                    and not (event.recorded or event.before_start)
+                ):
+                    self._forgotten += event.count
+            elif i >= _WHOLE and event.scene is not None:
+                self._events[event.id] = event._replace(scene=None, record="")
