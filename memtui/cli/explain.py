@@ -23,6 +23,7 @@ from memtui.render.postmortem import wrap
 from memtui.render.spans import Line, plain
 from memtui.services.explain import LOOK_S, NoSuchGroup, look
 from memtui.services.quota import QuotaSource
+from memtui.services.recentkills import our_top
 from memtui.text import decode, safe
 
 _PAGE = 100  # cells, where no terminal says
@@ -124,10 +125,9 @@ def _last(collected: Collected) -> tuple[OomEvent | None, bool]:
         return None, False
     source = QuotaSource()
     try:
-        paths = [lv.path for lv in source.read().levels]
+        top = our_top(source.read())
     finally:
         source.close()
-    top = next((p for p in reversed(paths) if p != "/"), "/")
     for found in reversed(collected.found):
         path = found.kill.task_memcg
         if found.kill.scope == "global" or (path and at_or_below(decode(path), top)):

@@ -37,7 +37,7 @@ How near the memory limit is, what uses it, what was killed, and what to do. F1 
   --theme NAME      dark, light, ansi (the terminal's own colours), or a theme of Textual
   --cgroup PATH     look at this cgroup instead of our own
   --root DIR        read DIR/proc and DIR/sys instead of /proc and /sys
-  --readonly        never send a signal, never run a command
+  --readonly        never send a signal, run a command or delete a file
   --version         print the version
   -h, --help        print this
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from memtui.model.victims import OomEvent, Victim
@@ -19,6 +20,12 @@ NONE = (
 """What is to be said where no kill is known."""
 
 _STEPS = 2
+_KEY = re.compile(r"(kernel-\w{1,8})[\w-]{8,}\.json")
+
+
+def short(command: str) -> str:
+    """Return a command line without what may be a kernel's secret: CoCalc's file is named by it."""
+    return _KEY.sub(r"\1….json", command)
 
 
 def _age(event: OomEvent, now: float) -> str:
@@ -28,8 +35,10 @@ def _age(event: OomEvent, now: float) -> str:
 
 
 def _ran(victim: Victim) -> list[str]:
-    words = victim.command or victim.name
-    found = [f"It ran: {elide(safe(words), 160)}"] if words != victim.name else []
+    words = short(victim.command or victim.name)
+    found = []
+    if not victim.what and words != victim.name:
+        found.append(f"It ran: {elide(safe(words), 160)}")
     if victim.restarted is not None:
         found.append(
             f"Its Jupyter server started a new kernel in its place, PID {victim.restarted}: what it"
@@ -65,7 +74,8 @@ def as_json(event: OomEvent | None, said: Sequence[str]) -> dict[str, object]:
             {
                 "pid": v.pid,
                 "name": v.name,
-                "command": v.command,
+                "title": v.what or None,
+                "command": short(v.command),
                 "rss": v.rss,
                 "evidence": v.evidence,
                 "restarted": v.restarted,

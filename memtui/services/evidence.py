@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from memtui.kernel import procfs, procmore, sharing
-from memtui.kernel.errors import KernelError
+from memtui.kernel.errors import Denied, KernelError
 from memtui.kernel.groupmore import read_more
 from memtui.kernel.levels import at_or_below
 from memtui.kernel.mounts import Tmpfs, read_tmpfs, tmpfs_mounts
@@ -110,27 +110,29 @@ def _facts(roots: Roots, seen: Seen) -> tuple[dict[tuple[int, int], Fact], int]:
     for proc in _asked(seen):
         if time.thread_time() > end:
             break
-        fact = _fact(roots, proc)
-        found[proc.identity] = fact
-        unread += fact.pss is None and proc.virt > 0
+        found[proc.identity], denied = _fact(roots, proc)
+        unread += denied
     return found, unread
 
 
-def _fact(roots: Roots, proc: Proc) -> Fact:
+def _fact(roots: Roots, proc: Proc) -> tuple[Fact, bool]:
+    """The facts of one, and whether its shares are not for us to read."""
     status: dict[str, int] = {}
     rollup = procfs.Rollup(None, None, None)
     limits: dict[str, procmore.Rlimit] = {}
     with contextlib.suppress(KernelError):
         status = procfs.read_status_sizes(roots, proc.pid)
         limits = procmore.read_limits(roots, proc.pid)
-    with contextlib.suppress(KernelError):
+    denied, dying = False, None
+    try:
         rollup = procfs.read_rollup(roots, proc.pid)
-    dying = None
+    except KernelError as e:
+        denied = isinstance(e, Denied)
     if proc.state == "D":
         with contextlib.suppress(KernelError):
             dying = sharing.read_dying(roots, proc.pid)
     unlimited = procmore.Rlimit(None, None)
-    return Fact(
+    fact = Fact(
         peak=status.get("VmHWM"),
         anon=status.get("RssAnon"),
         data=status.get("VmData"),
@@ -142,6 +144,7 @@ def _fact(roots: Roots, proc: Proc) -> Fact:
         heap=_heap(roots, proc) if proc.who and proc.who.kind == known.JAVA else None,
         dying=dying,
     )
+    return fact, denied
 
 
 def _libraries(roots: Roots, proc: Proc) -> frozenset[str] | None:

@@ -19,8 +19,8 @@ from memtui.model.victims import OomEvent
 from memtui.services.evidence import gather, held_by
 from memtui.services.naming import Namer
 from memtui.services.quota import QuotaSource
+from memtui.services.recentkills import recent_kills
 from memtui.services.sampler import Processes, open_processes
-from memtui.services.store import KillLog
 
 LOOK_S = 3.0
 """Seconds that one look takes: what grows, works or stalls shows only over time."""
@@ -67,7 +67,7 @@ def _look(roots: Roots, source: QuotaSource, first: Quota, for_s: float) -> Expl
         Namer(roots).once(processes.table, snapshot.time)
         snapshot.procs = list(processes.table.values())
     snapshot.trend = trend
-    events = KillLog().read() if roots.live else []
+    events = recent_kills(quota, _KILLS_S) if roots.live else []
     return explain(roots, snapshot, habits.found(), events, now - began, first)
 
 

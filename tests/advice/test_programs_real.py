@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from memtui.model.advice.catalogue import all_advice
+from tests.support import worlds
 from tests.support.advised import WAIT, python, seen, shrink, told
 from tests.support.advising import provokes
 from tests.support.cgroups import MIB, Group
@@ -34,7 +35,7 @@ def child_of(pid: int, name: str, mib: int) -> int:
 
 
 @pytest.mark.skipif(not shutil.which("g++"), reason="needs g++")
-@provokes("compiler", "g++ halfway through 60 000 templates, in a full group")
+@provokes("compiler", "g++ halfway through 60 000 templates, in a full group; then OOM-killed")
 def test_a_compiler(memory_group: Group, tmp_path: Path) -> None:
     source = tmp_path / "model.cc"
     lines = [f"template<> struct F<{n}> {{ static const int v = {n}; }};\n" for n in range(60000)]
@@ -45,12 +46,18 @@ def test_a_compiler(memory_group: Group, tmp_path: Path) -> None:
             compiler = child_of(gcc.pid, "cc1plus", 80)
             shrink(memory_group)
             advice = told(seen(memory_group), "compiler")
-            os.kill(compiler, signal.SIGKILL)
+            os.kill(compiler, signal.SIGCONT)  # it needs twice as much as there is
+            assert gcc.wait(60) != 0
+            after = seen(memory_group)
         finally:
             gcc.kill()
     assert "A compiler needs" in advice.say
     assert "make -j1" in advice.how[0]
     assert any("~/.R/Makevars" in line for line in advice.how), "C++ is what RStan compiles"
+    if worlds.missing("kmsg") is None:
+        killed = told(after, "compiler")
+        assert killed.say == "cc1plus, a compiler, was killed for want of memory."
+        assert killed.urgent
 
 
 def test_what_is_only_named_like_a_compiler_in_an_argument_is_none(memory_group: Group) -> None:
