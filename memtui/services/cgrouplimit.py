@@ -48,14 +48,14 @@ def mark_below(limits: Limits) -> int:
 
 
 def wanted(version: int, limits: Limits) -> cgroupset.Wanted:
-    """Return what to write: v2 slows down from halfway between the mark and the limit on.
+    """Return what to write: v2 slows down from the mark on, the more the further it goes.
 
     So memtui sees the mark passed in time. On v1 who meets the limit waits, for the same reason.
     """
     early, high = limits.on_limit in (TERM, STOP), limits.high
     if early:
-        between = (mark_below(limits) + limits.limit) // 2
-        high = between if high is None else min(high, between)
+        mark = mark_below(limits)
+        high = mark if high is None else min(high, mark)
     v2 = version == 2
     return cgroupset.Wanted(
         limits.limit,

@@ -132,7 +132,8 @@ def _set_group(target: Target, pids: Sequence[int], limit: int | None) -> str:
         cgroupset.lift(made)
         return f"{target.label}: no limit any more; it stays in {os.path.basename(made.directory)}"
     if made is not None:
-        now = cgroupset.change_limit(made, limit)
+        cgroupset.lift(made)  # else v1 refuses one above the limit for memory and swap
+        now = cgroupset.set_limits(made.version, made.directory, Wanted(limit))
         return f"{target.label}: {size_long(now.limit)} now, in the group that it is in"
     group = _make(target, pids, limit)
     counted = f"{_words(group)} from now on{_count(pids)}"
