@@ -36,11 +36,12 @@ class Habit(NamedTuple):
 class _Followed:
     """One process that is looked at."""
 
-    __slots__ = ("block", "cpu_pct", "first", "rests", "sizes", "waits", "worked")
+    __slots__ = ("block", "cpu_pct", "first", "rests", "sizes", "tired", "waits", "worked")
 
     def __init__(self, at: float, proc: Proc) -> None:
         self.first = at
         self.worked: float | None = None  # when it last did
+        self.tired = False  # it worked, and did not rest since
         self.block = at, proc.cpu_time  # the begin of the present one
         self.waits: float | None = None
         self.sizes: list[tuple[float, int]] = []
@@ -53,12 +54,15 @@ class _Followed:
         if span > 0:
             self.cpu_pct = 100 * used / span
         if used > max(_TICKS_S, _WORK * span):
-            self.worked = at
+            self.worked, self.tired = at, True
         if span >= BLOCK_S:
-            if self.worked is not None and since - BLOCK_S <= self.worked <= since:
-                self.rests = [*self.rests, proc.rss][-_RESTS:]
+            if self.tired and self.worked is not None and self.worked <= since:
+                self.rests, self.tired = [*self.rests, proc.rss][-_RESTS:], False
             self.block = at, proc.cpu_time
-        self.waits = (self.waits or at) if proc.state in "DZ" else None
+        if proc.state not in "DZ":
+            self.waits = None
+        elif self.waits is None:
+            self.waits = at
         if not self.sizes or at - self.sizes[-1][0] >= _SIZES_EVERY_S:
             self.sizes = [*self.sizes, (at, proc.rss)][-_SIZES:]
 

@@ -308,6 +308,11 @@ def test_the_paragraph_is_what_a_beginner_asks_for() -> None:
     )
 
 
+def test_a_program_is_named_without_its_directory() -> None:
+    told = paragraph(seen(400, proc(9, 100, GROUP, command="/opt/x/bin/solve --all /data/a")))
+    assert told.endswith("The biggest: solve --all /data/a, 100 MiB.")
+
+
 def test_a_notebook_with_its_children_is_one() -> None:
     notebook = kernel(5, 50, label="train.ipynb")
     assert notebook.who

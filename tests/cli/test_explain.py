@@ -16,7 +16,7 @@ from memtui.kernel.cgroup import read_hierarchy
 from memtui.model.victims import OomEvent
 from memtui.services.store import KillLog
 from tests.support.advising import kill
-from tests.support.trees import TREES
+from tests.support.trees import TREES, copy
 
 MEMTUI = [sys.executable, "-m", "memtui", "explain"]
 
@@ -65,6 +65,21 @@ def test_a_captured_tree_is_one_moment() -> None:
     assert text.startswith("200 of 256 MiB are in use.")
     assert "That is the limit of this container." in text
     assert "one moment of another machine" in text
+
+
+def test_a_recorded_moment_is_advised_on_as_a_live_one(tmp_path: Path) -> None:
+    """A limit that is full of cache, and the same limit full of what stays."""
+    root = copy("v2_container", tmp_path)
+    (root / "sys/fs/cgroup/memory.max").write_text(f"{210 << 20}\n")
+    doc = json.loads(run("--root", str(root), "--json").stdout)
+    assert [s["id"] for s in doc["suggestions"]] == ["cache-only"]
+    assert doc["over_s"] == 0
+    stat = root / "sys/fs/cgroup/memory.stat"
+    lines = [f"{x.split()[0]} {1 << 20}" if "active_file" in x else x for x in
+             stat.read_text().splitlines()]  # fmt: skip
+    stat.write_text("\n".join(lines) + "\n")
+    text = " ".join(run("--root", str(root)).stdout.split())
+    assert "Nothing is wrong" not in text
 
 
 def test_where_no_limit_is_known_nothing_is_called_well() -> None:

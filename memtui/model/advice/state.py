@@ -122,6 +122,12 @@ def _rest(seen: Seen, proc: Proc) -> str:
     return f", idle for {duration(idle)} at least" if idle is not None and idle >= 60 else ""
 
 
+def _without_folder(command: str) -> str:
+    """A command line whose program stands without its directory."""
+    first, blank, rest = command.partition(" ")
+    return (first.rpartition("/")[2] or first) + blank + rest
+
+
 def _biggest(seen: Seen) -> str:
     who = next(iter(biggest(seen.procs)), None)
     if who is None or not who.rss:
@@ -132,8 +138,9 @@ def _biggest(seen: Seen) -> str:
         size = f"up to {amount(family.tree)} in {family.many} processes"
         return f" The biggest: {family.title}, {size}{rest}."
     known = who.who
-    name = elide(known.label, 48) if known else elide(who.command, 48)
-    kind = f", {known.language}" if known and known.language else ""
+    name = elide(known.label, 48) if known else elide(_without_folder(who.command), 48)
+    told = known is None or known.language.lower() in known.label.lower()  # "Python kernel"
+    kind = "" if known is None or told else f", {known.language}"
     return f" The biggest: {name}{kind}, {amount(who.rss)}{_rest(seen, who)}."
 
 
