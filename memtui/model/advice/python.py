@@ -226,8 +226,8 @@ def fork_copies(seen: Seen) -> Iterator[Advice]:
         if len(pss) < len(workers):
             continue  # RES alone does not tell copies from what is shared
         total, own = sum(w.rss for w in workers), sum(pss)
-        grows = any((_grows(seen, w) or 0) > 0 for w in workers)
-        if not (grows or total > _SHARED * own):
+        growing = sum((_grows(seen, w) or 0) > 0 for w in workers)
+        if not (2 * growing > len(workers) or total > _SHARED * own):
             continue
         keep = max(1, len(workers) // 2)
         gain = own - sum(sorted(pss)[-keep:])
