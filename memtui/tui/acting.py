@@ -55,7 +55,8 @@ class Acting:
         for target, proc in zip(targets, procs, strict=True):
             if proc.who is not None and proc.who.is_kernel:
                 target.command = f"{proc.who.label}  {target.command}"
-        self._kernels = {p.identity: p.who for p in procs if p.who is not None}
+        everybody = self._screen.state.snapshot.procs
+        self._kernels = {p.identity: p.who for p in everybody if p.who is not None and p.who.root}
         dialog = KillDialog(targets, self._closed(procs), self._kernels, signal)
         self._screen.app.push_screen(dialog, self._send)
 

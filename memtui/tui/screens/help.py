@@ -57,6 +57,14 @@ _SUMS = (
     ("", "and no cache, tmpfs or kernel. The sum of PSS counts each page once."),
 )
 
+_NOTEBOOKS = (
+    ("analysis.ipynb", "a kernel, by the name of its notebook: its server says so, else its"),
+    ("", "connection file or environment, else its directory; Enter tells which"),
+    ("IDLE ≥5m", "for at least so long: memtui did not look before"),
+    ("halt", "through its server; after a signal, or an OOM kill, that starts it again"),
+    ("restarted, orphaned", "it came back after its end; its server is gone"),
+)
+
 
 def key_name(key: str) -> str:
     """Return a key as keyboards and other tools write it."""
@@ -147,6 +155,8 @@ class HelpScreen(Page):
         out += [[(f"  {'':<22}", ""), ("dimmed: read before the process last ran; ?: unknown", "")]]
         out += [[], [("Memory of no process, and totals", "bold")]]
         out += [[(f"  {what:<22}", "accent"), (is_, "")] for what, is_ in _SUMS]
+        out += [[], [("Notebooks", "bold")]]
+        out += [[(f"  {what:<22}", "accent"), (is_, "")] for what, is_ in _NOTEBOOKS]
         out += [[], [("Marks", "bold")], *self._marks()]
         out += [[], [("The quota bar", "bold")]]
         out += [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from signal import SIGTERM
 from typing import ClassVar, NamedTuple
 
@@ -92,6 +93,7 @@ class KillDialog(ModalScreen[Signal]):
         self._total: Worth | None = None
         self._more = 0  # descendants that are not among the targets
         self._signals = signals()
+        self._offers: list[Offer] = []  # as they are listed
         self._typed = ""
         self._unknown = ""  # why what was typed is no signal
         self._asking: Sig | Offer | None = None  # the signal that waits for a second confirmation
@@ -113,13 +115,8 @@ class KillDialog(ModalScreen[Signal]):
             yield Choices()
 
     @property
-    def _offers(self) -> list[Offer]:
-        """What can be done with kernels; nothing where anybody else is meant, too."""
-        return offers(meant(self._targets, self._kernels))
-
-    @property
     def _lines(self) -> list[Offer | Sig]:
-        """What is to choose from."""
+        """What is to choose from, as it is listed."""
         return [*self._offers, *self._signals]
 
     @staticmethod
@@ -129,14 +126,20 @@ class KillDialog(ModalScreen[Signal]):
         return Option(Content.assemble(name, (line.meaning, "dim")), id=line.name)
 
     def _list(self) -> None:
-        """List what can be done; stand at halting a kernel, else at the signal asked for."""
-        options, lines = self.query_one(OptionList), self._lines
+        """List what can be done; kernels can be halted where nobody else is meant, too."""
+        options = self.query_one(OptionList)
+        held = self._chosen().name if options.option_count else ""
+        self._offers = offers(meant(self._targets, self._kernels))
         options.clear_options()
-        options.add_options([self._option(line) for line in lines])
-        names = [line.name for line in lines]
-        halts = HALT in names and self._first == SIGTERM
-        first = HALT if halts else next(s.name for s in self._signals if s.number == self._first)
-        options.highlighted = names.index(first)
+        options.add_options([self._option(line) for line in self._lines])
+        names = [line.name for line in self._lines]
+        options.highlighted = names.index(held if held in names else self._begin(names))
+
+    def _begin(self, names: Sequence[str]) -> str:
+        """Where to stand at first: at halting a kernel, else at the signal asked for."""
+        if HALT in names and self._first == SIGTERM:
+            return HALT
+        return next(s.name for s in self._signals if s.number == self._first)
 
     def on_mount(self) -> None:
         """Start at what is done most."""
@@ -252,6 +255,7 @@ class KillDialog(ModalScreen[Signal]):
         self._show_anew()
 
     def _show_anew(self) -> None:
+        self._list()
         self._read()
         self._arrange()
         self._show_target()

@@ -356,15 +356,16 @@ class MainScreen(Jobbed):
 
     def action_kill(self) -> None:
         """Open the dialog that sends a signal."""
-        if not self.table.tagged and self.no_process():
+        if self.table.tagged or (self.scope in SUMMED and not self.no_process()):
+            self.acting.kill()
+        elif self.scope in SUMMED:
             return
-        if (thread := self.table.thread) is not None and not self.table.tagged:
+        elif (thread := self.table.thread) is not None:
             self.say(f"{thread.pid} is a thread of {thread.ppid}: signals go to processes", "warn")
-            return
-        if self.table.pool is not None and not self.table.tagged:
+        elif self.table.pool is not None:
             self.say(f"nothing to send a signal to: {why_not(self.table.pool)}", "warn")
-            return
-        self.acting.kill()
+        else:
+            self.acting.kill()
 
     def action_adjust(self, by: int) -> None:
         """Let the OOM killer take the process later (-1) or sooner (1): oom_score_adj."""
