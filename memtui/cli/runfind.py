@@ -93,7 +93,7 @@ def _cost(found: Found) -> str:
     """Say how long it takes there, and without; single runs, so no more than a hint."""
     alone, there = found.trials[0].seconds, found.seconds or 0.0
     ratio = found.slowdown or 1.0
-    how = "about as long" if 0.9 < ratio < 1.1 else f"{ratio:.1f} times as long"
+    how = "no longer" if ratio < 1.1 else f"{ratio:.1f} times as long"
     return (
         f"it takes {there:.2f} s there and {alone:.2f} s without, {how}; "
         f"peak without {size_long(found.peak)} ({found.first.result.peak_of})"
