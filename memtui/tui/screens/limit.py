@@ -47,7 +47,8 @@ class LimitDialog(ModalScreen[int]):
             yield Static(id="meaning", classes="muted")
 
     def on_mount(self) -> None:
-        """Say what the present limit means."""
+        """Say what the present limit means; take what is typed at once."""
+        self.set_focus(self.query_one(Input))
         self._check()
 
     def on_input_changed(self) -> None:

@@ -114,7 +114,7 @@ class RunDialog(ModalScreen[Request]):
         recent = self.query_one(PastList)
         recent.styles.height = min(6, 1 + len(self._past)) if self._past else 0
         recent.set_past(self._shown, None)
-        (limit if self._begin is not None else command).focus()
+        self.set_focus(limit if self._begin is not None else command)
         self._check()
         self._foresee()
 
