@@ -43,6 +43,7 @@ KEYS = (
     ("g", "Charts", "charts"),
     ("o", "OOM", "oom"),
     ("i", "Limits", "limits"),
+    ("x", "Explain", "explain"),
     ("F10", "Quit", "app.quit"),
 )
 """The function-key bar: key, label, action."""
