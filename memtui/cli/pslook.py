@@ -127,6 +127,7 @@ def view_of(found: census.Census, quota: Quota, doomed: Doomed | None = None) ->
         total=total_of(quota),
         boot=found.boot,
         now=found.now,
+        level=quota.level_path,
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from memtui.kernel.levels import at_or_below
 from memtui.kernel.procfs import TICKS_PER_S
 from memtui.model.snapshot import (
     ADJ,
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
             """The limit that binds, in bytes."""
 
         @property
+        def level(self) -> str | None:
+            """The cgroup whose limit that is; None: the machine's."""
+
+        @property
         def host(self) -> int | None:
             """MemTotal, in bytes."""
 
@@ -53,6 +58,13 @@ Text = Callable[[Proc, "Context"], str]
 """A cell's text from a process and what is around it."""
 
 _CGROUP = 24
+
+
+def counts(proc: Proc, level: str | None) -> bool:
+    """Whether a process is under the limit of the cgroup `level`; of unknown cgroup, it may be."""
+    if proc.kernel_thread:
+        return False
+    return level is None or proc.cgroup is None or at_or_below(proc.cgroup, level)
 
 
 class Field(NamedTuple):
@@ -249,8 +261,8 @@ FIELDS = (
     ),
     Field(
         "quota", "%QUOTA", 7, True, True, 80,
-        attrgetter("rss"), lambda p, c: "·" if p.kernel_thread else _share(p.rss, c.limit),
-        "RES in per cent of the limit that binds",
+        attrgetter("rss"), lambda p, c: _share(p.rss, c.limit) if counts(p, c.level) else "·",
+        "RES in per cent of the limit that binds; · of who is not under it",
     ),
     Field(
         "host", "%HOST", 6, True, True, 25,

@@ -147,6 +147,12 @@ class Quota(NamedTuple):
     declared: dict[str, int]  # MEM_LIMIT and the like: labels, not limits
     recent_peak: int | None = None  # of the binding level since the last snapshot; v2, Linux 6.12
 
+    @property
+    def level_path(self) -> str | None:
+        """The cgroup whose limit binds, as /proc/PID/cgroup writes it; None: the machine's."""
+        at = None if self.binding is None else self.binding.level
+        return None if at is None else self.levels[at].path
+
 
 class Snapshot:
     """Everything of one tick. Compared by identity: equal contents are not asked for."""

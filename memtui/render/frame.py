@@ -206,6 +206,7 @@ def first_frame(
         now=int(snapshot.time) if wanted or "age" in shown.columns else None,
         paths=shown.paths,
         unit=shown.unit,
+        level=snapshot.quota.level_path,
     )
     side = side_width(width, shown)
     table, words = _first_rows(snapshot, width - side, height, order, view, shown, wanted)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import NamedTuple
 
-from memtui.model.fields import Field, chosen
+from memtui.model.fields import Field, chosen, counts
 from memtui.model.query import Order
 from memtui.model.snapshot import Identity, Proc
 from memtui.model.tasks import Task
@@ -47,6 +47,7 @@ class View(NamedTuple):
     total: int | None = None  # bytes that oom_score_adj is a share of
     boot: int | None = None  # seconds since the epoch when the clock of `Proc.start` was 0
     now: int | None = None  # seconds since the epoch, where an age is shown
+    level: str | None = None  # the cgroup whose limit it is; None: the machine's
     paths: bool = True  # the program with the directory it lies in
     names: bool = True  # what people call it in place of the command line, where it has a name
     unit: str = ""  # "K", "M" or "G" for all sizes; "": as their magnitude has it
@@ -97,7 +98,7 @@ def column_at(columns: tuple[Column, ...], x: int) -> Field | None:
 def _number_role(field: Field, text: str, proc: Proc, view: View) -> str:
     if text in ("0.0", "·", "0", "?") or field.needs & proc.stale:
         return "muted"
-    if field.key == "quota" and view.limit:
+    if field.key == "quota" and view.limit and counts(proc, view.level):
         share = 100 * proc.rss / view.limit
         return "crit" if share >= 75 else "warn" if share >= 50 else ""
     return ""

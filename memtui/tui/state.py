@@ -50,6 +50,7 @@ class State:
             total=total_of(snapshot.quota),
             boot=snapshot.boot,
             now=int(snapshot.time),
+            level=snapshot.quota.level_path,
         )
 
     @property

@@ -110,3 +110,11 @@ def test_the_start_is_told_as_a_time_a_day_or_a_year() -> None:
     now = 1_700_000_000
     assert BY_KEY["age"].text(proc(1, start=0), View(boot=now - 65, now=now)) == "1m05s"
     assert BY_KEY["start"].text(proc(1, start=0), View(boot=86400 * 365)) == "1971"
+
+
+def test_a_share_of_a_limit_is_only_theirs_who_are_under_it() -> None:
+    field = next(f for f in FIELDS if f.key == "quota")
+    group = View(100 * MIB, level="/a")
+    for cgroup, text in (("/a", "50.0"), ("/a/b", "50.0"), (None, "50.0"), ("/ab", "·")):
+        assert field.text(proc(1, 50, cgroup), group) == text
+    assert field.text(proc(1, 50, "/ab"), View(100 * MIB)) == "50.0", "the machine's limit"

@@ -21,6 +21,7 @@ NOW = BOOT + 7200
 
 class Around(NamedTuple):
     limit: int | None = 1000 * MIB
+    level: str | None = None
     host: int | None = 4000 * MIB
     total: int | None = 1000 * MIB
     boot: int | None = BOOT
