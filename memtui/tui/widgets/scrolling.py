@@ -14,7 +14,7 @@ class Scrolling(Lines):
 
     cursor = 0  # index of the row that the cursor stands on
     top = 0  # index of the first visible row
-    at_rest = True  # nobody has put the cursor anywhere: it stays on the first row, whoever that is
+    at_rest = True  # nobody has put the cursor anywhere: it stays at the top, whoever is there
 
     @property
     def length(self) -> int:

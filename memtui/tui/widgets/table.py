@@ -201,12 +201,23 @@ class ProcessTable(Scrolling):
         listing = self._listing._replace(tree=self.shown.tree, pools=pools)
         self._arranged = arrange(procs, listing, self._around)
         if self.at_rest:
-            self.cursor = 0
+            self.cursor = self._first
         elif held is not None:
             at = self._find(held)
             self.following = self.following and at is not None
             self.cursor = self.cursor if at is None else at
         self.settle(seen)
+
+    def rest(self) -> None:
+        """Put the cursor on the first process, to stay there through every sort and sample."""
+        self.at_rest = True
+        self.cursor, self.top = self._first, 0
+        self.settle()
+
+    @property
+    def _first(self) -> int:
+        """The first row that is a process: what signals go to, without a further key."""
+        return next((i for i, p in enumerate(self.rows) if not p.pool), 0)
 
     def _find(self, held: Proc) -> int | None:
         """The row of a process; where it is folded away, of whom it is below."""
