@@ -34,8 +34,9 @@ def add_limits(parser: argparse.ArgumentParser) -> None:
         "--method",
         choices=METHODS,
         default="auto",
-        help="cgroup: all processes together, killed at the limit; data (RLIMIT_DATA), "
-        "as (RLIMIT_AS): each process by itself, allocations fail; auto: cgroup, else data",
+        help="cgroup, systemd (its scope): all processes together, killed at the limit; watch: "
+        "the same by looking again and again; data (RLIMIT_DATA), as (RLIMIT_AS): each process "
+        "by itself, allocations fail; auto: the best of the first three that can be had",
     )
     add("--high", metavar="SIZE", help="slow down and reclaim from here on (cgroup v2)")
     add("--swap", metavar="SIZE", default="0", help="swap allowed beyond the limit (0)")

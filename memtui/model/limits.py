@@ -5,9 +5,12 @@ Pure; sizes are bytes.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from memtui.units import parse_size
+
+if TYPE_CHECKING:
+    from memtui.model.snapshot import Limit
 
 MIN_LIMIT = 1 << 20
 """Below this nothing starts: 128 KiB kills even `true` before it runs, and ld.so needs more."""
@@ -19,6 +22,18 @@ KERNEL_GROUPS = (CGROUP, SYSTEMD)
 """Methods that hold all processes together by a cgroup: exact, and OOM kills are counted."""
 COUNTED = {DATA: "private memory", AS: "address space"}
 """What an rlimit counts, for each process by itself."""
+
+_RESERVES = {
+    **dict.fromkeys(("node", "nodejs", "deno", "bun"), "node"),
+    **dict.fromkeys(("java", "javac", "julia", "go"), ""),
+}
+
+
+def reserving(program: str) -> str | None:
+    """Return what is known to reserve far more address space than it uses, by its path; or None."""
+    name = program.rpartition("/")[2]
+    return _RESERVES[name] or name if name in _RESERVES else None
+
 
 KILL, TERM, STOP, THROTTLE = "kill", "term", "stop", "throttle"
 ON_LIMIT = (KILL, TERM, STOP, THROTTLE)
@@ -46,6 +61,14 @@ class Room(NamedTuple):
 
     quota: int | None = None  # the limit that binds, as the quota bar shows
     free: int | None = None  # what may still be used now of it: reclaimable cache counts as free
+
+
+def derive_room(binding: Limit | None) -> Room:
+    """Return what shares are of, where `binding` is the limit that binds."""
+    if binding is None:
+        return Room()
+    used = binding.usage if binding.hard is None else binding.hard
+    return Room(binding.bytes, None if used is None else max(0, binding.bytes - used))
 
 
 def _percentage(text: str) -> float:

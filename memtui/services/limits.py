@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
-from memtui.model.limits import AS, CGROUP, DATA, SYSTEMD, WATCH, Limits, Room
+from memtui.model.limits import AS, CGROUP, DATA, SYSTEMD, WATCH, Limits, Room, derive_room
 from memtui.services.cgrouplimit import CgroupLimiter
 from memtui.services.limiter import Evidence, Limiter, Unavailable
 from memtui.services.managers import is_there
@@ -121,7 +121,4 @@ def read_room() -> Room:
     source = QuotaSource()
     binding = source.read().binding
     source.close()
-    if binding is None:
-        return Room()
-    used = binding.usage if binding.hard is None else binding.hard
-    return Room(binding.bytes, None if used is None else max(0, binding.bytes - used))
+    return derive_room(binding)

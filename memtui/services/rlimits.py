@@ -132,7 +132,10 @@ class RlimitLimiter:
 
     def describe(self) -> str:
         """Name the limit, and that it is one for each process."""
-        return f"{self._name} {size_long(self._limit)}: {self._counts} of each process by itself"
+        words = f"{self._name} {size_long(self._limit)}: {self._counts} of each process by itself"
+        if self.method == AS:
+            words += "; node, java, julia, Go and CUDA reserve much more of it than they use"
+        return words
 
     def members(self, pid: int, session: bool) -> set[int]:
         """Return who belongs to it."""

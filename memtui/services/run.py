@@ -8,7 +8,7 @@ from collections.abc import Callable
 from resource import struct_rusage
 from typing import TYPE_CHECKING, NamedTuple
 
-from memtui.model.limits import KERNEL_GROUPS, Limits
+from memtui.model.limits import AS, KERNEL_GROUPS, Limits, reserving
 from memtui.model.memseries import Account, Points
 from memtui.model.runlimit import Clues, Ending, Result, advise, derive_verdict
 from memtui.services import cause, supervise
@@ -103,6 +103,12 @@ def _progress(
     return open_progress(2, asked, state)
 
 
+def _announce(chosen: Chosen, program: str, tell: Callable[[str], None]) -> None:
+    tell(chosen.describe())
+    if chosen.limiter.method == AS and (name := reserving(program)):
+        tell(f"{name} reserves address space at its start and may fail for that; try --method data")
+
+
 def _choice(warden: Warden) -> str:
     """Say what a person can do about a command that was stopped for them."""
     if warden.held is None:
@@ -123,7 +129,7 @@ def run(
         try:
             chosen.limiter.gather()
             before = cause.note(chosen.limiter.cgroup)
-            started = launch(chosen, argv, mask, lambda: announce(chosen.describe()))
+            started = launch(chosen, argv, mask, lambda: _announce(chosen, argv[0], announce))
             return _supervise(chosen, started, watch, announce, before)
         finally:
             chosen.limiter.close()

@@ -66,6 +66,7 @@ OWN: list[BindingType] = [
     Binding(
         "f8,left_square_bracket", "adjust(1)", "oom_score_adj +100: killed sooner", id="oom.sooner"
     ),
+    Binding("Q", "limit", "limit the process, which runs already", id="limit"),
     Binding("r", "run", "run a command under a memory limit; ↑ brings those of before", id="run"),
     Binding("j", "toggle_job", "bar, graph, output of the newest command / graph of all", id="job"),
     Binding("J", "jobs", "all commands under a limit: stop, another limit, again", id="jobs"),

@@ -9,7 +9,7 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 from memtui.model.job import PAUSED, JobView, Request
-from memtui.model.limits import Room
+from memtui.model.limits import Room, derive_room
 from memtui.model.runlimit import as_option
 from memtui.render.jobs import job_panel, suggestion
 from memtui.render.spans import Line, plain
@@ -56,11 +56,7 @@ class Running:
         return refusal is not None
 
     def _room(self) -> Room:
-        binding = self._screen.state.snapshot.quota.binding
-        if binding is None:
-            return Room()
-        used = binding.usage if binding.hard is None else binding.hard
-        return Room(binding.bytes, None if used is None else max(0, binding.bytes - used))
+        return derive_room(self._screen.state.snapshot.quota.binding)
 
     # -- starting
 

@@ -176,6 +176,16 @@ def test_wrong_use_is_one_sentence_and_2(args: list[str], part: str) -> None:
     assert (done.stderr.count(b"\n"), done.stdout) == (1, b"")
 
 
+def test_who_reserves_address_space_is_warned_of(tmp_path: Path) -> None:
+    java = tmp_path / "java"
+    java.write_text("#!/bin/sh\nexit 0\n")
+    java.chmod(0o755)
+    for method, warned in (("as", True), ("data", False)):
+        done = run_cli("--limit", "1G", "--method", method, str(java))
+        assert done.returncode == 0
+        assert ("java reserves address space" in text(done.stderr)) == warned
+
+
 def test_unknown_method_is_wrong_use() -> None:
     done = run_cli(*RUN, "--method", "magic", "true")
     assert done.returncode == 2

@@ -37,6 +37,7 @@ from memtui.tui.advising import Advising
 from memtui.tui.detailing import Detailing
 from memtui.tui.jobbed import Jobbed
 from memtui.tui.keys import MAIN
+from memtui.tui.limiting import Limiting
 from memtui.tui.running import Running
 from memtui.tui.state import State
 from memtui.tui.widgets.bars import EventsPanel, GraphPanel, KeyBar, ScopeLine
@@ -61,6 +62,7 @@ class MainScreen(Jobbed):
     ) -> None:
         super().__init__(state, order, shown, narrowing)
         self.acting = Acting(self)
+        self.limiting = Limiting(self)
         self.running = Running(self, jobs)
         self.detailing = Detailing(self)
         self.advising = Advising(self)
@@ -366,6 +368,15 @@ class MainScreen(Jobbed):
             self.say(f"nothing to send a signal to: {why_not(self.table.pool)}", "warn")
         else:
             self.acting.kill()
+
+    def action_limit(self) -> None:
+        """Open the dialog that limits the process under the cursor."""
+        if self.no_process():
+            return
+        if self.table.thread is not None or self.here is None:
+            self.say("a limit is for a process: choose one first", "warn")
+            return
+        self.limiting.ask(self.here)
 
     def action_adjust(self, by: int) -> None:
         """Let the OOM killer take the process later (-1) or sooner (1): oom_score_adj."""
