@@ -211,16 +211,22 @@ def describe(base: Known, told: Told) -> Known:
     return known
 
 
-def activity_of(told: Told, by_cpu: Activity) -> Activity:
-    """Return what a kernel does: by its server, else by its CPU time."""
+def activity_of(told: Told, by_cpu: Activity, born: float = 0.0) -> Activity:
+    """Return what a kernel does: by its server, else by its CPU time.
+
+    `born` is when its process began, in seconds since the epoch. A kernel that was killed as it
+    worked stays busy in the server's eyes when it comes back: that word is older than `born`.
+    """
     session = told.session
     found = by_cpu._replace(orphaned=told.orphaned, problem=told.problem)
     if session is None:
         return found
     found = found._replace(connections=session.connections)
+    if session.last is None or session.last < born:
+        return found
     if session.state == "busy":
         return found._replace(busy=True, idle_since=None, at_least=False, evidence="its server")
-    if session.state == "idle" and session.last is not None:
+    if session.state == "idle":
         return found._replace(
             busy=False, idle_since=session.last, at_least=False, evidence="its server"
         )

@@ -6,8 +6,10 @@ for. Without kernels a tick costs one look at an empty table.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 
+from memtui.kernel import procfs
 from memtui.kernel.roots import Roots
 from memtui.model.classify import SHELLS, Seen, classify, split
 from memtui.model.families import Clocks, Comebacks, families
@@ -137,7 +139,8 @@ class Namer:
         known = describe(base, told)
         by_cpu = self._clocks.look(proc.identity, [table[n] for n in names], now)
         restarts = self._comebacks.of(self._files[top])
-        activity = activity_of(told, by_cpu)._replace(restarts=restarts)
+        born = now - time.clock_gettime(time.CLOCK_BOOTTIME) + proc.start / procfs.TICKS_PER_S
+        activity = activity_of(told, by_cpu, born)._replace(restarts=restarts)
         notebook = known.path or f"{known.label} {proc.pid}"
         return known._replace(root=proc.identity, notebook=notebook, activity=activity)
 

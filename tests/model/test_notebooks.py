@@ -151,6 +151,9 @@ def test_activity_is_the_server_s_word_else_the_cpu_s() -> None:
     idle = activity_of(Told(session=Session("", "idle", 50.0, 2)), by_cpu)
     assert (idle.busy, idle.idle_since, idle.at_least, idle.connections) == (False, 50.0, False, 2)
     assert activity_of(Told(session=Session("", "busy", 50.0, 2)), by_cpu).busy is True
+    before = Told(session=Session("", "busy", 50.0, 2))
+    assert activity_of(before, by_cpu, 60.0).busy is False, "it was killed as it worked"
+    assert activity_of(before, by_cpu, 40.0).busy is True
     starting = activity_of(Told(session=Session("", "starting", 50.0, 0)), by_cpu)
     assert (starting.busy, starting.evidence, starting.connections) == (False, "CPU time", 0)
 
