@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import os
 import time
 from collections.abc import Sequence
 
-from memtui.kernel import cgroupmake, cgroupset, cgroupsweep
+from memtui.kernel import cgroupleaf, cgroupmake, cgroupset, cgroupsweep
 from memtui.kernel.errors import KernelError
 from memtui.kernel.procfs import read_kin
 from memtui.model.limits import CGROUP, STOP, TERM, THROTTLE, Limits
@@ -102,6 +103,7 @@ class CgroupLimiter:
     def __init__(self) -> None:
         self._version = 0
         self._top = ""
+        self._own = ""
         self._bases: list[str] = []
         self._group: cgroupset.Group | None = None
         self._escaped: tuple[int, str] | None = None
@@ -127,7 +129,7 @@ class CgroupLimiter:
             return Unavailable(str(e))
         if place is None:
             return Unavailable("no memory cgroup hierarchy is mounted here")
-        self._bases, self._top = bases(place), place.top
+        self._bases, self._top, self._own = bases(place), place.top, place.own
         self._version = cgroupmake.version_of(self._bases[-1])
         return None
 
@@ -163,16 +165,32 @@ class CgroupLimiter:
         """Make the group there unless there is one; return why that cannot be."""
         if self._group is not None:
             return None
-        try:
-            made = self._make(base)
-        except KernelError as e:
-            return str(e)
+        made = self._make_there(base)
+        if isinstance(made, str):
+            return made
         if cgroupmake.can_enter(made):
             self._group = made
             return None
         with contextlib.suppress(KernelError):
             cgroupmake.remove(made)
         return f"a group can be made in {base}, but no process of ours can be moved into it"
+
+    def _make_there(self, base: str) -> cgroupset.Group | str:
+        """Make the group in `base`, after we stepped aside where that is the rule, or say why not.
+
+        Only in a group of our own: in others nobody of ours is in the way.
+        """
+        try:
+            return self._make(base)
+        except KernelError as e:
+            why, busy = str(e), e.errno == errno.EBUSY
+        if not busy or base != self._own or not cgroupleaf.step_aside(base):
+            return why
+        try:
+            return self._make(base)
+        except KernelError as e:
+            cgroupleaf.step_back(base, PREFIX)
+            return str(e)
 
     def _make(self, base: str) -> cgroupset.Group:
         while True:  # a name may be taken by a run of an earlier process with our number
@@ -287,6 +305,8 @@ class CgroupLimiter:
             return
         cgroupmake.kill_all(self._group, patience_s)
         cgroupmake.remove(self._group, min(patience_s, 2.0))
+        if self._version == 2:
+            cgroupleaf.step_back(os.path.dirname(self._group.directory), PREFIX)
 
 
 def _in_force(g: cgroupset.Group) -> str:

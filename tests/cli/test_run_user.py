@@ -10,7 +10,7 @@ import pytest
 
 from tests.support import worlds
 from tests.support.cgroups import Group, place
-from tests.support.limited import groups_of, hog, run_cli, start_cli, unshared
+from tests.support.limited import MEMTUI, environment, groups_of, hog, run_cli, start_cli, unshared
 
 RUN = ("--limit", "64M")
 SCOPE = ["systemd-run", "--user", "--scope", "--quiet", "-p", "Delegate=yes", "--"]
@@ -112,3 +112,22 @@ def test_without_a_cgroup_file_system_there_is_an_rlimit(memory_group: Group) ->
     assert "no memory cgroup hierarchy" in falls_back(
         unshared("--mount", first=f"umount -l {found.top}")
     )
+
+
+_ANEW = "umount -l /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup"
+
+
+@pytest.mark.namespaces
+@pytest.mark.memory_v2
+def test_in_a_container_of_ours_we_step_aside_and_back(memory_group: Group) -> None:
+    """Its root group has processes, so it can have no limited children before they left it."""
+    box = memory_group.child("box")
+    own = unshared("--mount", "--cgroup", first=_ANEW)
+    line = [*own, "sh", "-c", '"$@"; echo "$?"; cat /proc/self/cgroup', "sh"]
+    run = [*MEMTUI, "run", *RUN, "--method", "cgroup"]
+    with box.start([*line, *run, *hog()], stdout=-1, stderr=-1, env=environment()) as process:
+        out, err = process.communicate(timeout=60)
+    assert out.decode().split() == ["137", "0::/"], err.decode()
+    assert "cgroup v2 /memtui-run-" in err.decode()
+    assert [p.name for p in box.dir.iterdir() if p.is_dir()] == []
+    assert box.read("cgroup.subtree_control").split() == []
