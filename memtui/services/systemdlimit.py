@@ -228,7 +228,9 @@ class SystemdLimiter(CgroupLimiter):
         self._keeper = None
         end = time.monotonic() + 1.0
         while self._scope and os.path.isdir(self._scope) and time.monotonic() < end:
-            for directory in ("/payload", "/supervisor", ""):
+            for directory in ("/payload", "/supervisor"):  # the scope itself is systemd's
                 with contextlib.suppress(OSError):
                     os.rmdir(self._scope + directory)
+            if os.path.isdir(self._scope + "/payload"):
+                break  # somebody is left in it, as asked
             time.sleep(_PAUSE_S)

@@ -28,6 +28,10 @@ def until_gone(pid: int) -> None:
     while scopes(pid):
         assert time.monotonic() < end, scopes(pid)
         time.sleep(0.02)
+    units = ["systemctl", "--user", "list-units", "--all", "--no-legend", f"memtui-run-{pid}-*"]
+    while subprocess.run(units, stdout=-1, check=True).stdout.strip():
+        assert time.monotonic() < end, "systemd still has the scope"
+        time.sleep(0.02)
 
 
 def test_auto_takes_a_scope_and_its_limit_is_the_kernels() -> None:
