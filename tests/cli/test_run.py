@@ -227,7 +227,10 @@ def test_inherited_descriptors_reach_the_command(tmp_path: Path) -> None:
     assert (tmp_path / "o").read_text() == "x\ny\n"
 
 
-@pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGINT])
+@pytest.mark.parametrize(
+    "sig",
+    [signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGINT, signal.SIGPWR, signal.SIGVTALRM],
+)
 def test_signals_sent_to_memtui_reach_the_command_once(
     memory_group: Group, sig: signal.Signals
 ) -> None:
