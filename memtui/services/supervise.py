@@ -35,13 +35,13 @@ _ENDING = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT}
 
 
 @contextlib.contextmanager
-def blocked() -> Iterator[set[signal.Signals]]:
+def blocked() -> Iterator[set[int]]:
     """Hold back the signals that we wait for, so that none ends us before the command."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored by a parent, it would eat the status
     ours = _RELAYED | {signal.SIGCHLD}
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, ours)
     try:
-        yield {signal.Signals(s) for s in mask}
+        yield {int(s) for s in mask}
     finally:
         while signal.sigtimedwait(ours, 0):  # came too late for the command
             pass

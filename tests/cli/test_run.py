@@ -245,6 +245,18 @@ def test_signals_sent_to_memtui_reach_the_command_once(
     assert left_in(memory_group) == []
 
 
+def test_signals_that_were_blocked_stay_so_for_the_command() -> None:
+    """Also real-time ones, which have no name."""
+    number = signal.SIGRTMIN + 5
+    code = f"import signal; print({number} in map(int, signal.pthread_sigmask(0, [])))"
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [number])
+    try:
+        done = run_cli(*RUN, "-q", "--method", "data", sys.executable, "-S", "-c", code)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    assert (done.stdout, done.stderr) == (b"True\n", b"")
+
+
 def test_sigterm_ends_the_command_and_removes_the_group(memory_group: Group) -> None:
     process = start_cli(*RUN, "sh", "-c", "echo ready; exec sleep 60", base=memory_group)
     assert process.stdout
