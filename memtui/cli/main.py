@@ -7,6 +7,7 @@ that it does not need: no argparse, no subcommand.
 from __future__ import annotations
 
 import gc
+import os
 import sys
 
 from memtui.cli.common import FAILED, Failure, UsageError, complain
@@ -28,7 +29,10 @@ def main(argv: list[str] | None = None) -> int:
     args = sys.argv[1:] if argv is None else argv
     try:
         if args and args[0] in SUBCOMMANDS:
-            return _subcommand(args[0], args[1:])
+            status = _subcommand(args[0], args[1:])
+            if argv is None and args[0] == "run":  # all is told, and nothing is on stdout
+                os._exit(status)  # to take the interpreter down in order costs 5 ms of CPU
+            return status
         return _screen(args)
     except UsageError as e:
         return complain(str(e))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -58,14 +57,20 @@ def say(text: str) -> None:
 
 def tell_end(args: argparse.Namespace, argv: Sequence[str], done: Run) -> None:
     """Tell how it ended, as much as is asked for or as concerns memory."""
-    from memtui.services import rundoc
-
     if _is_wanted(args):
-        put(args, rundoc.document(argv, done) if args.json else _text(args, argv, done))
+        put(args, _document(argv, done) if args.json else _text(args, argv, done))
     if not _is_wanted(args) or args.output:
         _tell_notes(done)
     if args.csv:
+        from memtui.services import rundoc
+
         _write(args.csv, rundoc.csv(done.points))
+
+
+def _document(argv: Sequence[str], done: Run) -> dict[str, Any]:
+    from memtui.services import rundoc
+
+    return rundoc.document(argv, done)
 
 
 def tell_not_run(args: argparse.Namespace, argv: Sequence[str], status: int, why: str) -> None:
@@ -89,9 +94,15 @@ def _tell_notes(done: Run) -> None:
         say("".join(f"memtui: {note}\n" for note in render_notes(done.result)))
 
 
+def _dumped(report: dict[str, Any]) -> str:
+    import json
+
+    return json.dumps(report) + "\n"
+
+
 def put(args: argparse.Namespace, report: str | dict[str, Any]) -> None:
     """Write a report to where it is wanted."""
-    text = report if isinstance(report, str) else json.dumps(report) + "\n"
+    text = report if isinstance(report, str) else _dumped(report)
     if args.output:
         _write(args.output, text)
     else:
