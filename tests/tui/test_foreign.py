@@ -40,8 +40,13 @@ def test_hostile_command_line_is_shown_harmlessly(
 ) -> None:
     with named(name) as child:
         before = len(hostile.raw)
-        row = point_at(hostile, child.pid)
-        assert row.cells["COMMAND"].startswith(shown)
+        point_at(hostile, child.pid)
+        hostile.wait_for(  # it may have been seen before it became what it is
+            lambda lines: (
+                (row := row_of(lines, child.pid)) is not None
+                and row.cells["COMMAND"].startswith(shown)
+            )
+        )
         hostile.send("k")
         assert shown in dialog(hostile.wait_for(DIALOG))
         leave(hostile)
