@@ -6,6 +6,7 @@ Sources: Documentation/filesystems/proc.rst, proc_pid_task(5). Sizes are bytes.
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from typing import NamedTuple
 
 from memtui.kernel.procfs import Kin, list_pids, parse_kb_table, parse_kin, path_of, read_kin
@@ -122,17 +123,23 @@ def read_children(pid: int, roots: Roots = LIVE) -> list[int]:
     return [int(p) for p in data.split()]
 
 
-def read_descendants(pid: int, roots: Roots = LIVE) -> set[int]:
-    """Return everybody below `pid`, zombies too: each thread may have children of its own."""
+def read_descendants(
+    pid: int, roots: Roots = LIVE, apart: Collection[int] = frozenset()
+) -> set[int]:
+    """Return everybody below `pid`, zombies too: each thread may have children of its own.
+
+    Who is in `apart` is left out, with all below them.
+    """
     if not os.path.exists(f"{roots.proc}/{pid}/task/{pid}/children"):
-        return set(read_family({pid}, None, roots)) - {pid}
-    found: set[int] = set()
+        family = read_family({pid}, None, roots).keys() - {pid}
+        return family - read_family(set(apart), None, roots).keys()
+    found = set(apart)
     rest = [pid]
     while rest:
         born = set(_children(rest.pop(), roots)) - found
         found |= born
         rest += born
-    return found
+    return found - set(apart)
 
 
 def _children(pid: int, roots: Roots) -> list[int]:

@@ -32,21 +32,34 @@ class Lineage:
         self._known: dict[int, int] = {}  # start times
         self._marked = 0.0  # when marks were looked for, in monotonic seconds
         self._ours = False
+        self._strange: dict[int, int] = {}  # who was below us before, with start times
 
     def environment(self) -> dict[str, str]:
         """Return a mark: daemons leave the family and the session, but keep it."""
         return {MARKER: self._id}
 
     def gather(self) -> None:
-        """Have orphans become our children: for a run in the foreground, before it begins."""
+        """Have orphans become our children: for a run in the foreground, before it begins.
+
+        A shell that became us by `exec` leaves us children of its own: they are not the run's.
+        """
+        self._strange = _starts(proctree.read_descendants(os.getpid()))
         self._ours = become_subreaper()
 
     def members(self, pid: int, session: bool) -> set[int]:
         """Return the living processes of the run that `pid` began."""
         if session:
             return self._of_session(pid)
-        found = proctree.read_descendants(os.getpid() if self._ours else pid)
+        above = os.getpid() if self._ours else pid
+        found = proctree.read_descendants(above, apart=self._strangers())
         return {p for p in found if (k := read_kin(p)) and k.living}
+
+    def _strangers(self) -> set[int]:
+        """Return who is not the run's, those born to them meanwhile included."""
+        known = {p for p, start in self._strange.items() if _is(p, start)}
+        below = (proctree.read_descendants(p) for p in known)
+        self._strange = _starts(known.union(*below))
+        return set(self._strange)
 
     def _of_session(self, pid: int) -> set[int]:
         founders = {pid} | {p for p, start in self._known.items() if _is(p, start)}
@@ -73,6 +86,10 @@ class Lineage:
         if leave or not left:
             return len(left)
         return len(left | herding.kill(lambda: self.remains(pid, session)))
+
+
+def _starts(pids: set[int]) -> dict[int, int]:
+    return {p: kin.start for p in pids if (kin := read_kin(p))}
 
 
 def _is(pid: int, start: int) -> bool:

@@ -66,6 +66,18 @@ def test_a_daemon_is_ended_with_the_command_and_told(method: str) -> None:
     assert ended(pid)
 
 
+@pytest.mark.parametrize("method", ["watch", "data"])
+def test_what_a_shell_had_begun_before_it_became_memtui_is_left_alone(method: str) -> None:
+    shell = ("sh", "-c", 'sleep 60 >/dev/null 2>&1 & echo $!; exec "$@"', "sh")
+    done = run_cli("--limit", "64M", "--method", method, "--", "true", prefix=shell)
+    pid = int(done.stdout)
+    try:
+        assert (done.returncode, b"still running" in done.stderr) == (0, False), done.stderr
+        assert not ended(pid)
+    finally:
+        os.kill(pid, signal.SIGKILL)
+
+
 def test_a_daemon_is_left_as_asked() -> None:
     asked = ("--limit", "1G", "--method", "watch", "--leave")
     done = run_cli(*asked, "--", *line("daemon", mib=1))
