@@ -8,6 +8,7 @@ from collections.abc import Callable
 from resource import struct_rusage
 from typing import TYPE_CHECKING, NamedTuple
 
+from memtui.kernel.errors import KernelError
 from memtui.model.limits import AS, KERNEL_GROUPS, Limits, reserving
 from memtui.model.memseries import Account, Points
 from memtui.model.runlimit import Clues, Ending, Result, advise, derive_verdict
@@ -122,7 +123,8 @@ def run(
     """Run `argv` to its end under `limits`, in a process without threads.
 
     `announce` gets one line on what is in force before the command runs, and one on each thing
-    that is done to it meanwhile. Raises NotStarted, Unavailable; leaves no cgroup behind.
+    that is done to it meanwhile, or where its cgroup cannot be removed. Raises NotStarted,
+    Unavailable.
     """
     with supervise.blocked() as mask:
         chosen = choose(method, limits)
@@ -132,4 +134,12 @@ def run(
             started = launch(chosen, argv, mask, lambda: _announce(chosen, argv[0], announce))
             return _supervise(chosen, started, watch, announce, before)
         finally:
-            chosen.limiter.close()
+            _close(chosen.limiter, announce)
+
+
+def _close(limiter: Limiter, tell: Callable[[str], None]) -> None:
+    """Remove what the limit needed: where that cannot be, the run has ended as it has."""
+    try:
+        limiter.close()
+    except KernelError as e:
+        tell(f"its cgroup is left behind: {e}")

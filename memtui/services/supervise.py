@@ -31,6 +31,7 @@ _RELAYED = {
     if not isinstance(s, signal.Signals) or s.name not in _OURS | _FAULTS
 }
 _STOPS = {signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU}
+_LONGEST_S = 86400.0  # to wait at once: the kernel's clock takes no thousand years
 _ENDING = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT}
 
 
@@ -114,7 +115,7 @@ class Supervisor:
         if self._progress is not None:
             self._progress.look()
             pauses.append(self._progress.pause_s)
-        return min((p for p in pauses if p is not None), default=None)
+        return min((min(p, _LONGEST_S) for p in pauses if p is not None), default=None)
 
     def _reap(self) -> None:
         """Take every change of state: several SIGCHLD may have come as one."""

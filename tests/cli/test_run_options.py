@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cgroups import MIB, Group
-from tests.support.limited import run_cli, start_cli
+from tests.support.cgroups import MIB, Group, place
+from tests.support.limited import run_cli, start_cli, unshared
 from tests.support.programs import line
 
 pytestmark = pytest.mark.world
@@ -90,6 +90,25 @@ def test_time_is_up(method: str, memory_group: Group) -> None:
         done = run_cli(*asked, *words, base=memory_group)
         assert done.returncode == status
         assert "for its time limit" in told(done)
+
+
+def test_a_time_of_a_thousand_years_is_as_good_as_none(memory_group: Group) -> None:
+    asked = ("--time", "999999999d", "--grace", "999999999d")
+    done = run_cli(*RUN, *asked, "sh", "-c", "exit 3", base=memory_group)
+    assert (done.returncode, told(done).count("\n")) == (3, 1)
+
+
+@pytest.mark.namespaces
+def test_a_group_that_cannot_be_removed_does_not_change_how_it_ended(memory_group: Group) -> None:
+    here = place()
+    assert here
+    frozen = f"mount -o remount,bind,ro {here.top} && exit 3"
+    prefix = unshared("--mount")
+    done = run_cli(*RUN, "sh", "-c", frozen, base=memory_group, prefix=prefix)
+    left = group_in(memory_group)
+    left.dir.rmdir()
+    assert done.returncode == 3, told(done)
+    assert f"its cgroup is left behind: {left.dir}: Read-only file system" in told(done)
 
 
 def test_short_of_the_limit_it_is_asked_to_end(memory_group: Group) -> None:
