@@ -9,7 +9,7 @@ import signal
 import time
 from collections.abc import Callable
 
-from memtui.model.limits import KILL, STOP, TERM, Limits
+from memtui.model.limits import KILL, STOP, TERM, WATCH, Limits
 from memtui.services import herding
 from memtui.services.limiter import Limiter
 from memtui.units import size_long
@@ -57,7 +57,9 @@ class Warden:
 
     @property
     def _watches(self) -> bool:
-        return not (self.stopped or self.ended_for) and (self._mark is not None or self._tends)
+        if self.ended_for:  # SIGTERM was sent, and nobody else holds it to its limit meanwhile
+            return self._kill_at is not None and self._mark is not None
+        return not self.stopped and (self._mark is not None or self._tends)
 
     @property
     def _tends(self) -> bool:
@@ -71,7 +73,7 @@ class Warden:
             herding.kill(self._members)
         elif self._deadline is not None and now >= self._deadline:
             self._deadline = None
-            self._end("time")
+            self._end("time", self._seen[1] if self._seen else 0)
         elif self._go_at is not None and now >= self._go_at:
             self._go_at, self._due = None, now + _RUN_S
             herding.send(self._members(), signal.SIGCONT)
@@ -122,19 +124,23 @@ class Warden:
 
     def _act(self, used: int) -> None:
         what = self._limits.on_limit
-        if what == KILL:
-            self.ended_for = "limit"
+        if what == KILL or self.ended_for:
+            self.ended_for, self._kill_at = self.ended_for or "limit", None
             herding.kill(self._members)
         elif what == TERM:
-            self._end("limit")
+            self._end("limit", used)
         elif what == STOP:
             self._hold(used)
         else:
             self._slow(used)
 
-    def _end(self, reason: str) -> None:
-        self.ended_for, self.held, self._go_at = reason, None, None
+    def _end(self, reason: str, used: int) -> None:
+        self.ended_for, self.held, self._go_at, self._deadline = reason, None, None, None
         self._kill_at = time.monotonic() + self._limits.grace_s
+        if self._limiter.method != WATCH:
+            self._mark = None  # the kernel does the rest
+        elif self._mark is not None and used >= self._mark:
+            self._mark = used + self._limits.limit // _STEP  # something to end in
         herding.end(self._members)
 
     def _hold(self, used: int) -> None:

@@ -103,6 +103,25 @@ def test_at_the_limit_it_can_be_stopped_and_go_on() -> None:
     assert stops > 1, "each tenth of the limit it is stopped again"
 
 
+GREEDY = """
+import signal, sys, time
+signal.signal(signal.SIGTERM, lambda *_: None)
+held = []
+for _ in range(300):
+    held.append(b"x" * (1 << 20))
+    time.sleep(0.003)
+print("has them", flush=True)
+time.sleep(45)
+"""
+
+
+def test_who_takes_more_in_place_of_ending_is_not_waited_for() -> None:
+    asked = (*RUN, "--on-limit", "term", "--grace", "40s")
+    done = run_cli(*asked, "--", sys.executable, "-S", "-c", GREEDY)
+    assert (done.returncode, done.stdout) == (137, b""), done.stderr
+    assert b"ended by memtui for its limit of 64.0 MiB" in done.stderr
+
+
 def test_throttled_it_hardly_moves() -> None:
     process = start_cli(*RUN, "--on-limit", "throttle", *line("hog", mib=300, pause=0.005))
     try:
