@@ -13,7 +13,8 @@ from collections.abc import Sequence
 
 from memtui.kernel import cgroupmake, cgroupset, proctree
 from memtui.kernel.cgroupset import Group, Wanted
-from memtui.kernel.errors import KernelError
+from memtui.kernel.errors import Gone, KernelError
+from memtui.kernel.procfs import read_kin
 from memtui.model.limits import CGROUP, DATA
 from memtui.services.actions import Actions
 from memtui.services.cgrouplimit import LIMITED, bases
@@ -77,7 +78,8 @@ def set_limit(
 
 
 def _family(target: Target) -> list[int]:
-    return [target.pid, *sorted(proctree.read_descendants(target.pid))]
+    below = sorted(proctree.read_descendants(target.pid))
+    return [target.pid, *(p for p in below if (kin := read_kin(p)) and kin.living)]
 
 
 # -- RLIMIT_DATA
@@ -125,18 +127,19 @@ def _set_one(target: Target, pid: int, limit: int | None) -> bool:
 
 
 def _set_group(target: Target, pids: Sequence[int], limit: int | None) -> str:
-    made = _find_made(target.pid)
+    made = _find_made(target)
     if limit is None:
         if made is None:
-            raise Unavailable("it is in no group that memtui limit made")
+            raise Unavailable("it is in no group that memtui limit made for it")
         cgroupset.lift(made)
         return f"{target.label}: no limit any more; it stays in {os.path.basename(made.directory)}"
     if made is not None:
         cgroupset.lift(made)  # else v1 refuses one above the limit for memory and swap
         now = cgroupset.set_limits(made.version, made.directory, Wanted(limit))
+        _move(now, pids)
         return f"{target.label}: {size_long(now.limit)} now, in the group that it is in"
     group = _make(target, pids, limit)
-    counted = f"{_words(group)} from now on{_count(pids)}"
+    counted = f"{_words(group)} from now on{_count([*(cgroupmake.read_procs(group) & set(pids))])}"
     return f"{target.label}: {counted}; `memtui limit {target.pid} none --method cgroup` lifts it"
 
 
@@ -144,11 +147,20 @@ def _words(g: Group) -> str:
     return f"{size_long(g.limit)} by cgroup v{g.version} {os.path.basename(g.directory)}"
 
 
-def _find_made(pid: int) -> Group | None:
-    """Return the group of ours that a process is in, with its limit."""
-    directory = cgroupmake.read_directory(pid)
-    if directory is None or not os.path.basename(directory).startswith(LIMITED):
+def _find_made(target: Target) -> Group | None:
+    """Return the group that was made for a process and holds it, with its limit.
+
+    A child is born into its parent's, which is not its own while the parent lives.
+    """
+    directory = cgroupmake.read_directory(target.pid)
+    name = os.path.basename(directory or "").removesuffix(".scope")
+    if directory is None or not name.startswith(LIMITED):
         return None
+    pid, _, start = name.removeprefix(LIMITED).partition("-")
+    if pid != str(target.pid) and pid.isdecimal() and len(pid) < 10:
+        kin = read_kin(int(pid))
+        if kin is not None and str(kin.start) == start:
+            return None
     return cgroupset.read_limits(directory)
 
 
@@ -179,14 +191,22 @@ def _by_hand(version: int, base: str, name: str, pids: Sequence[int], limit: int
     except KernelError as e:
         return str(e)
     try:
-        for pid in pids:
-            cgroupset.write(group.directory + "/cgroup.procs", str(pid))
+        _move(group, pids)
     except KernelError as e:
         if not cgroupmake.read_procs(group):
             with contextlib.suppress(KernelError):
                 cgroupmake.remove(group)
             return f"it cannot be moved: {e}"
     return group
+
+
+def _move(group: Group, pids: Sequence[int]) -> None:
+    """Move the first, and those below it that still live, into the group. Raises a KernelError."""
+    procs = group.directory + "/cgroup.procs"
+    cgroupset.write(procs, str(pids[0]))
+    for pid in pids[1:]:
+        with contextlib.suppress(Gone):
+            cgroupset.write(procs, str(pid))
 
 
 def _by_systemd(name: str, pids: Sequence[int], limit: int) -> Group:

@@ -127,6 +127,31 @@ def test_in_a_group_it_is_killed_at_its_limit(memory_group: Group) -> None:
         assert process.wait(30) == -9
 
 
+def test_a_childs_limit_is_not_its_parents_and_the_tree_is_all_of_it(memory_group: Group) -> None:
+    place = memory_group if memory_group.version == 1 else memory_group.child("here")
+    base = memory_group if memory_group.version == 1 else None
+    enter = 'echo 0 >"$1"; true & sleep 60 & echo $!; exec sleep 60'
+    line = ["sh", "-c", enter, "sh", f"{place.dir}/cgroup.procs"]
+    by = ("--method", "cgroup")
+    with subprocess.Popen(line, stdout=-1) as parent:
+        assert parent.stdout
+        child = int(parent.stdout.readline())
+        try:
+            assert limit(parent.pid, "64M", *by, base=base)[0] == 0
+            (made,) = (Group(p) for p in memory_group.dir.glob("memtui-limit-*"))
+            assert made.read("cgroup.procs").split() == [str(parent.pid)]
+            assert limit(parent.pid, "64M", *by, "--tree", base=base)[0] == 0
+            assert set(made.read("cgroup.procs").split()) == {str(parent.pid), str(child)}
+            code, said = limit(child, "none", *by, base=base)
+            assert (code, "no group that memtui limit made for it" in said) == (1, True)
+            assert limit(child, "32M", *by, base=base)[0] == 0
+            assert int(made.limit_file.read_text()) == 64 * MIB
+            assert made.read("cgroup.procs").split() == [str(parent.pid)]
+        finally:
+            os.kill(child, 9)
+            parent.kill()
+
+
 @pytest.mark.systemd_user
 def test_in_a_login_session_systemd_moves_it() -> None:
     with taker() as process:
