@@ -103,19 +103,20 @@ def _dumped(report: dict[str, Any]) -> str:
 def put(args: argparse.Namespace, report: str | dict[str, Any]) -> None:
     """Write a report to where it is wanted."""
     text = report if isinstance(report, str) else _dumped(report)
-    if args.output:
-        _write(args.output, text)
-    else:
+    if not (args.output and _write(args.output, text)):
         say(text)
 
 
-def _write(path: str, text: str) -> None:
+def _write(path: str, text: str) -> bool:
+    """Write it; False, with a word on why, where that cannot be."""
     from memtui.services import rundoc
 
     try:
         rundoc.write_file(path, text)
     except OSError as e:
         say(f"memtui: {safe(path)} was not written: {e.strerror or e}\n")
+        return False
+    return True
 
 
 def _text(args: argparse.Namespace, argv: Sequence[str], done: Run) -> str:

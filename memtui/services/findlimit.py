@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -60,17 +61,31 @@ def upper_limit() -> int | None:
 @contextlib.contextmanager
 def muted(shown: bool) -> Iterator[None]:
     """Give the command no input, and no output unless `shown`: it runs many times."""
-    kept = [(fd, os.dup(fd)) for fd in ((0,) if shown else (0, 1, 2))]
-    nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+    fds = (0,) if shown else (0, 1, 2)
+    kept = [(fd, _copy(fd)) for fd in fds]
+    opened = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
     try:
-        for fd, _ in kept:
-            os.dup2(nothing, fd)
+        for fd in fds:
+            os.dup2(opened, fd)
+            os.set_inheritable(fd, True)  # also where it was closed, and is `opened` itself
         yield
     finally:
-        os.close(nothing)
+        if opened not in fds:
+            os.close(opened)
         for fd, copy in kept:
-            os.dup2(copy, fd)
-            os.close(copy)
+            if copy is None:
+                os.close(fd)
+            else:
+                os.dup2(copy, fd)
+                os.close(copy)
+
+
+def _copy(fd: int) -> int | None:
+    """Return a copy of a descriptor that is none of the first three; None where it is closed."""
+    try:
+        return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 3)
+    except OSError:
+        return None
 
 
 class Finder:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import termios
 import time
 from collections.abc import Callable
@@ -41,7 +42,8 @@ class LogProgress:
         if time.monotonic() >= self._due:
             self._pause = min(2 * self._pause, _LAST_LOG_S)
             self._due = time.monotonic() + self._pause
-            _write(self._fd, f"memtui: {plain_line(self._state())}\n")
+            if _has_room(self._fd):
+                _write(self._fd, f"memtui: {plain_line(self._state())}\n")
 
     def hide(self) -> None:
         """Do nothing: what is written stays."""
@@ -67,7 +69,7 @@ class LineProgress:
         if now < self._due:
             return
         self._due = now + _PAUSE_S
-        if not _in_foreground(self._fd):
+        if not (_in_foreground(self._fd) and _has_room(self._fd)):
             return
         if _reads_keys(self._fd):
             self._due = now + _SETTLE_S
@@ -124,6 +126,13 @@ def open_progress(fd: int, asked: int, state: Callable[[], State]) -> Progress |
 def _write(fd: int, text: str) -> None:
     with contextlib.suppress(OSError):  # a terminal that went away
         os.write(fd, text.encode())
+
+
+def _has_room(fd: int) -> bool:
+    """Whether a write would not wait: Ctrl-S must not hold up who guards a limit."""
+    poll = select.poll()
+    poll.register(fd, select.POLLOUT)
+    return bool(poll.poll(0))
 
 
 def _in_foreground(fd: int) -> bool:

@@ -14,6 +14,7 @@ from memtui.model.runlimit import Advice
 from memtui.services.run import Run
 
 SCHEMA = "memtui.run/1"
+_STREAMS = {"/dev/stdout": 1, "/dev/stderr": 2}
 
 
 def _advice(advice: Advice | None) -> dict[str, Any] | None:
@@ -95,9 +96,13 @@ def csv(points: Points) -> str:
 def write_file(path: str, text: str) -> None:
     """Write a file as a whole: an old one stays as it is until the new one is complete.
 
-    What is no regular file (a pipe), and /dev/stdout, is written to. Raises OSError.
+    What is no regular file (a pipe), and a stream of ours, is written to. Raises OSError.
     """
     data = text.encode("utf-8", "backslashreplace")
+    if path in _STREAMS:  # not opened anew: who writes there after us would write over it
+        with open(os.dup(_STREAMS[path]), "wb") as stream:
+            stream.write(data)
+        return
     try:
         old = os.stat(path)
     except FileNotFoundError:

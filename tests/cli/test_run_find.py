@@ -58,6 +58,14 @@ def test_the_search_is_a_document_too_and_takes_no_input() -> None:
     assert told["slowdown"] > 0
 
 
+def test_it_is_found_where_there_is_no_input_to_take() -> None:
+    closed = ("sh", "-c", 'exec "$@" <&-', "sh")
+    done = run_cli(
+        *FIND, "-q", "--method", "data", "--", "sh", "-c", "read x || true", prefix=closed
+    )
+    assert (done.returncode, b"smallest limit: " in done.stderr) == (0, True), done.stderr
+
+
 def test_what_fails_without_a_limit_has_none() -> None:
     done = run_cli(*FIND, "-v", "--method", "data", "--", "sh", "-c", "echo shown; exit 7")
     assert (done.returncode, done.stdout) == (7, b"shown\n")

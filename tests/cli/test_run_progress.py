@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from pathlib import Path
 
 from tests.support.limited import MEMTUI, environment
 from tests.support.terminal import Terminal
@@ -86,6 +88,22 @@ def test_a_program_that_reads_keys_has_the_screen_to_itself() -> None:
         term.type("\r")
         assert term.exit_status() == 0
         assert no_line(term.lines())
+
+
+def test_a_terminal_that_is_held_holds_up_no_time_limit(tmp_path: Path) -> None:
+    pid = tmp_path / "pid"
+    code = f"echo $$ >{pid}.new; mv {pid}.new {pid}; exec sleep 120 >/dev/null 2>&1"
+    with Terminal([*PROGRESS, "--time", "5s", "--", "sh", "-c", code]) as term:
+        term.wait_for(lambda lines: told(23)(lines) and pid.exists())
+        term.send("Ctrl-S")
+        begun = Path(f"/proc/{pid.read_text().strip()}")
+        end = time.monotonic() + 30
+        while begun.exists():
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        term.send("Ctrl-Q")
+        assert term.exit_status() == 143
+        assert no_line(term.lines()[-1:])
 
 
 def test_where_there_is_no_terminal_it_is_asked_for_twice() -> None:

@@ -16,7 +16,7 @@ import pytest
 from tests.services.test_report import LABELS, fields
 from tests.support import worlds
 from tests.support.cgroups import MIB, Group
-from tests.support.limited import hog, run_cli
+from tests.support.limited import MEMTUI, hog, run_cli
 from tests.support.procs import require
 
 DD = ["dd", "if=/dev/zero", "of=/dev/null", "bs=96M", "count=2", "status=none"]
@@ -112,18 +112,28 @@ def test_a_file_takes_the_report_and_the_notes_stay_on_stderr(
     assert killed.stderr.startswith(b"memtui: killed: it reached its limit of 64.0 MiB")
 
 
-def test_a_file_that_cannot_be_written_does_not_change_the_status(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_written_costs_neither_status_nor_report(tmp_path: Path) -> None:
     for target in (str(tmp_path / "absent" / "report"), "/dev/full", str(tmp_path)):
         args = ["-q", "-o", target, "--limit", "64M", "--method", "data"]
         done = run_cli(*args, "--", "sh", "-c", "echo out; exit 0")
         assert (done.returncode, done.stdout) == (0, b"out\n")
         assert done.stderr.decode().startswith(f"memtui: {target} was not written: ")
-        assert done.stderr.count(b"\n") == 1
+        assert b"\tVerdict: ended by itself\n" in done.stderr
 
 
 def test_a_report_can_go_to_a_descriptor() -> None:
     done = run_cli("-q", "--json", "-o", "/dev/stdout", "--limit", "64M", "--", "true")
     assert json.loads(done.stdout)["schema"] == "memtui.run/1"
+
+
+def test_a_report_among_a_scripts_output_stays_there(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    script = '"$@"; echo after'
+    line = ["sh", "-c", script, "sh", *MEMTUI, "run", "-q", "--json", "-o", "/dev/stdout"]
+    with open(log, "wb") as file:
+        subprocess.run([*line, "--limit", "64M", "echo", "out"], stdout=file, timeout=60)
+    first, report, last = log.read_text().splitlines()
+    assert (first, json.loads(report)["status"], last) == ("out", 0, "after")
 
 
 @pytest.mark.world
