@@ -148,15 +148,15 @@ class Supervisor:
         """Hand on what a process sent to us; the kernel (si_code > 0) sent it to the group."""
         by_kernel = info.si_code > 0
         self._interrupted |= by_kernel and info.si_signo == signal.SIGINT
-        held = self._warden.held is not None
+        held, stopped = self._warden.held is not None, self._warden.stopped
         if not by_kernel and info.si_pid not in self._limiter.members(self._pid, False):
             if info.si_signo in _ENDING:
                 self._sender = name_sender(info.si_pid)
             self._send(info.si_signo)
         if held and info.si_signo in _ENDING | {signal.SIGCONT}:
             self._warden.go_on()  # also to end: who is stopped cannot
-        elif held and info.si_signo == signal.SIGTSTP:
-            self._stop()
+        elif stopped and info.si_signo == signal.SIGTSTP:
+            self._stop()  # the command itself would forget it when we let it go on
 
     def _send(self, sig: int) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):

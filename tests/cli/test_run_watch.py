@@ -12,6 +12,7 @@ import pytest
 
 from tests.support.cgroups import MIB
 from tests.support.limited import run_cli, start_cli
+from tests.support.procs import state_of
 from tests.support.programs import line
 
 pytestmark = pytest.mark.world
@@ -136,6 +137,28 @@ def test_throttled_it_hardly_moves() -> None:
             taken = int(process.stdout.readline().split()[1])
         assert taken >= at + 2 * MIB, "it goes on"
     finally:
+        process.terminate()
+        process.communicate(timeout=60)
+    assert process.returncode == 143
+
+
+def test_ctrl_z_is_not_lost_while_it_is_slowed_down() -> None:
+    named = ("sh", "-c", 'echo $$; exec "$@"', "sh", *line("hog", mib=300, tell=0, pause=0.005))
+    process = start_cli(*RUN, "--on-limit", "throttle", *named)
+    try:
+        assert process.stdout
+        assert process.stderr
+        command = int(process.stdout.readline())
+        process.stderr.readline()
+        assert b"slowed down at " in process.stderr.readline()
+        end = time.monotonic() + 30
+        while state_of(process.pid) != "T":
+            assert time.monotonic() < end
+            if state_of(command) == "T":
+                process.send_signal(signal.SIGTSTP)
+            time.sleep(0.05)
+    finally:
+        process.send_signal(signal.SIGCONT)
         process.terminate()
         process.communicate(timeout=60)
     assert process.returncode == 143
