@@ -75,6 +75,7 @@ def _document(argv: Sequence[str], done: Run) -> dict[str, Any]:
 
 def tell_not_run(args: argparse.Namespace, argv: Sequence[str], status: int, why: str) -> None:
     """Tell that the command did not begin."""
+    why = safe(why)  # it may name a path
     if args.output or not args.json:
         say(f"memtui: {why}\n")
     if args.json:

@@ -21,6 +21,7 @@ from memtui.services.cgrouplimit import LIMITED, bases
 from memtui.services.limiter import Unavailable
 from memtui.services.managers import is_there
 from memtui.services.target import Outcome, Target, reused
+from memtui.text import safe
 from memtui.units import size_long
 
 METHODS = (DATA, CGROUP)
@@ -71,9 +72,9 @@ def set_limit(
         pids = _family(target) if tree else [target.pid]
         text = _set_data(target, pids, limit) if method == DATA else _set_group(target, pids, limit)
     except Unavailable as e:
-        return Outcome("denied", f"{target.label}: {e}")
+        return Outcome("denied", safe(f"{target.label}: {e}"))
     except KernelError as e:
-        return Outcome("error", f"{target.label}: {e}")
+        return Outcome("error", safe(f"{target.label}: {e}"))
     return Outcome("sent", text)
 
 

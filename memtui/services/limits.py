@@ -11,6 +11,7 @@ from memtui.services.limiter import Evidence, Limiter, Unavailable
 from memtui.services.managers import is_there
 from memtui.services.manners import apply_manners
 from memtui.services.rlimits import RlimitLimiter
+from memtui.text import safe
 
 __all__ = [
     "CgroupLimiter",
@@ -43,11 +44,11 @@ class Chosen(NamedTuple):
         return limit
 
     def words(self) -> str:
-        """Say what is in force, what is not, and why it is nothing better."""
+        """Say what is in force, what is not, and why it is nothing better; safe to display."""
         words = [self.limiter.describe()]
         if self.limiter.unmet:
             words.append(f"not in force: {', '.join(self.limiter.unmet)}")
-        return "; ".join([*words, self.fallback] if self.fallback else words)
+        return safe("; ".join([*words, self.fallback] if self.fallback else words))
 
     def describe(self) -> str:
         """Say so in one line."""

@@ -17,6 +17,7 @@ from memtui.services.launch import Started, launch
 from memtui.services.limits import Chosen, Limiter, choose
 from memtui.services.samples import Samples
 from memtui.services.warden import Warden
+from memtui.text import safe
 
 if TYPE_CHECKING:
     from memtui.services.progress import Progress
@@ -142,4 +143,4 @@ def _close(limiter: Limiter, tell: Callable[[str], None]) -> None:
     try:
         limiter.close()
     except KernelError as e:
-        tell(f"its cgroup is left behind: {e}")
+        tell(safe(f"its cgroup is left behind: {e}"))

@@ -314,6 +314,13 @@ def test_unusable_base_is_told(tmp_path: Path) -> None:
     assert str(tmp_path / "absent") in text(done.stderr)
 
 
+@pytest.mark.parametrize(("method", "status"), [("cgroup", 125), ("auto", 0)])
+def test_a_path_in_a_reason_colours_no_terminal(method: str, status: int, tmp_path: Path) -> None:
+    env = {"MEMTUI_CGROUP_BASE": str(tmp_path / "\x1b[31mred")}
+    done = run_cli(*RUN, "-v", "--method", method, "true", env=env)
+    assert (done.returncode, b"\x1b" in done.stderr) == (status, False), done.stderr
+
+
 def test_smaller_hard_limit_is_not_overclaimed() -> None:
     prefix = ["sh", "-c", 'ulimit -d 524288 && exec "$@"', "sh"]
     done = run_cli("--limit", "1G", "--method", "data", "echo", "ran", prefix=prefix)
