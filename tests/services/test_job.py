@@ -139,7 +139,7 @@ def test_hog_ends_at_its_limit(start: Start) -> None:
         assert (result.signal, result.verdict.kind, result.peak) == (9, "limit", 64 * MIB)
     else:
         assert (result.status, result.verdict.kind) == (1, "probably-limit")
-        assert "MemoryError" in tail(job, 9)
+        assert "MemoryError" in "\n".join(tail(job, 40))  # without memory it may come garbled
 
 
 def test_one_big_refusal_shows_in_the_output_where_no_size_tells(start: Start) -> None:
