@@ -155,7 +155,8 @@ class _Kills:
     def add(self, at: float, events: Sequence[OomEvent]) -> None:
         """Take new events, and those that are known better."""
         for event in events:
-            if not event.ours or event.before_start or event.kind != "oom":
+            old = event.before_start or event.recorded  # the panel shows those
+            if old or not event.ours or event.kind != "oom":
                 continue
             new = event.count - self._seen.get(event.id, 0)
             self._seen[event.id] = event.count

@@ -134,6 +134,7 @@ def test_kills_that_are_not_ours_or_no_news_or_no_oom_are_not_told() -> None:
         event(1, 1, victim(1), scope="elsewhere"),
         event(2, 1, victim(2), before_start=True),
         event(3, 1, victim(3), kind="sigkill"),
+        event(-4, 1, victim(4)),  # an earlier run of memtui told of it
     ]
     alerts = Alerts()
     assert alerts.add(0, at_pct(50), others) == []
