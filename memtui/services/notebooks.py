@@ -34,6 +34,8 @@ _PAUSE_S = 5.0  # between two questions to a server
 _SOON_S = 1.0  # after a kernel is new: its session is made a moment later
 _QUIET = "?no_track_activity=1"  # else asking would keep a server alive that ends when unused
 
+_ELSEWHERE = "it runs apart, as in a container: which process its server is cannot be told here"
+
 
 class Asked(NamedTuple):
     """A kernel that something is to be found out about."""
@@ -80,6 +82,11 @@ class Finder:
         told = Told(own.connection, own.env, self._cwd(asked.identity[0]))
         if own.env.cocalc:
             return told  # CoCalc itself serves it, and has nothing to be asked
+        apart = namespaces.is_shared(self._roots, asked.identity[0], "pid") is False
+        if own.env.server is not None and apart:  # here that number is somebody else's
+            own = own._replace(env=own.env._replace(server=None))
+            if not jupyter.looks_like_server(asked.ppid, self._roots):
+                return told._replace(problem=_ELSEWHERE)
         pid = own.env.server or asked.ppid
         if not jupyter.lives(pid, asked.identity[1], self._roots):
             return self._without(told, own, pid)

@@ -21,7 +21,7 @@ from memtui.services import census
 from memtui.services.actions import Actions
 from memtui.services.kernels import HALT, INTERRUPT, RESTART, act, advice, meant, offers
 from memtui.services.target import Target
-from tests.support.jupyter import Jupyter, serving
+from tests.support.jupyter import Jupyter, children_of, serving
 from tests.support.procs import state_of, until
 from tests.support.terminal import Terminal
 
@@ -127,6 +127,28 @@ def test_an_orphan_is_told_and_a_dead_server_s_port_is_never_asked(
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+
+
+APART = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
+
+
+def test_a_kernel_in_a_container_is_not_called_an_orphan(tmp_path: Path) -> None:
+    """JPY_PARENT_PID is a number of its namespace, and nobody's or another's in ours."""
+    if subprocess.run([*APART, "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("no PID namespace can be made here")
+    wait = "print('ready', flush=True); import time; time.sleep(600)"
+    line = [*APART, sys.executable, "-S", "-c", wait, "-f", str(tmp_path / "kernel-3.json")]
+    env = os.environ | {"JPY_PARENT_PID": "4194303"}
+    with subprocess.Popen(line, env=env, stdout=subprocess.PIPE) as outer:
+        try:
+            assert outer.stdout is not None
+            assert outer.stdout.readline() == b"ready\n"
+            (kernel,) = children_of(outer.pid)
+            what = told(kernel)
+            assert (what["class"], what["orphaned"]) == ("jupyter-kernel", None)
+            assert "as in a container" in what["server_problem"]
+        finally:
+            outer.kill()
 
 
 COCALC = """
