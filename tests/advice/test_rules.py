@@ -216,6 +216,7 @@ def test_three_are_said_what_goes_wrong_now_first_then_what_saves_most() -> None
 def test_a_sawtooth_is_no_growth_and_half_of_it_free_no_alarm() -> None:
     assert "growing-list" not in ids(seen(510, PY, habits=SAW))
     assert "growing-list" not in ids(seen(400, PY, habits=GROWS))
+    assert "growing-list" not in ids(seen(510, PY, habits=GROWS, own=PY.identity)), "memtui itself"
     notebook = kernel(5, 400)
     started = habits((notebook, habit(0, sizes=(100, 140, 180))))
     assert "growing-list" in ids(seen(510, notebook, habits=started)), "nobody starts a kernel so"

@@ -142,6 +142,8 @@ def play(found: Seen, key: str, wanted: str) -> None:
         await app.workers.wait_for_complete()
         await pilot.pause()
         assert any(told.advice[0].say[:30] in line for line in lines(pilot))
+        keys = " ".join(str(n) for n, a in enumerate(told.advice, 1) if a.action)
+        assert f"{keys} do it (asks first)" in lines(pilot)[-1]
         await pilot.press(key)
         await pilot.pause()
         await pilot.pause()

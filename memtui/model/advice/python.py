@@ -44,7 +44,8 @@ def _big(seen: Seen, n: int | None) -> bool:
 
 
 def _pythons(seen: Seen) -> Iterator[Proc]:
-    for proc in biggest((p for p in seen.procs if is_python(p)), 8):
+    others = (p for p in seen.procs if is_python(p) and p.identity != seen.own)
+    for proc in biggest(others, 8):
         if _big(seen, proc.rss):
             yield proc
 

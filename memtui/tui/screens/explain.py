@@ -63,9 +63,10 @@ class ExplainScreen(Page):
 
     def keys(self) -> Line:
         """Return the bar that names the page's keys."""
-        count = sum(a.action is not None for a in self._found.advice) if self._found else 0
+        advice = self._found.advice if self._found else ()
+        numbers = [str(n) for n, a in enumerate(advice, 1) if a.action is not None]
         keys = [("Esc", "back"), ("↑ ↓", "scroll")]
-        keys += [(" ".join("123"[:count]), "do it (asks first)")] if count else []
+        keys += [(" ".join(numbers), "do it (asks first)")] if numbers else []
         return keys_of([*keys, ("F5", "look again")], self.size.width)
 
     def lines(self, width: int) -> list[Line]:
