@@ -293,6 +293,18 @@ def test_a_real_time_signal_by_name(term: Terminal, child: Child) -> None:
     assert ended_by(child) == signal.SIGRTMIN + 3
 
 
+def test_what_is_chosen_is_in_sight_on_a_small_screen(child: Child) -> None:
+    two = f"pid={child.pid} | pid={os.getpid()}"
+    with start("--sort", "command", "--filter", two, cols=40, rows=10) as term:
+        term.send("k")
+        term.wait_for("15 SIGTERM")
+        term.type("18")
+        term.wait_for("18 SIGCONT")
+        term.send("Esc")
+        term.wait_for(lambda lines: not any("SIG" in line for line in lines))
+        assert unharmed(child)
+
+
 def test_an_emptied_pid_means_nobody(term: Terminal, child: Child) -> None:
     said = ask(term, child.pid)
     assert FIRST in said

@@ -26,6 +26,8 @@ from memtui.tui.widgets.choices import Choices
 from memtui.tui.widgets.targets import TargetList
 from memtui.units import size
 
+_SIGNALS = 9  # lines of the list, where there is room
+
 
 class Signal(NamedTuple):
     """What to send to whom; `confirmed` where a second yes was asked for and given."""
@@ -159,7 +161,7 @@ class KillDialog(ModalScreen[Signal]):
         many, height = len(self._targets) > 1, self.app.size.height
         self.query_one("#pid", Input).display = not many
         self.query_one(".row Static").display = not many
-        signals = max(3, min(9, height - 15)) if many else 9
+        signals = max(3, min(_SIGNALS, height - 15)) if many else _SIGNALS
         self.query_one(OptionList).styles.max_height = signals
         self.query_one(TargetList).styles.max_height = max(3, height - signals - 7) if many else 1
 
@@ -173,6 +175,19 @@ class KillDialog(ModalScreen[Signal]):
         worths = self._each if known else [None] * len(self._targets)
         self.query_one(TargetList).show(self._targets, worths, self.app.size.width)
         self.query_one("#worth", Static).update(Content(self._worth()))
+        self.call_after_refresh(self._fit)
+
+    def _fit(self) -> None:
+        """Keep what is chosen in sight: give the list what the lines above it leave."""
+        if not self.is_attached:  # it was left meanwhile
+            return
+        options = self.query_one(OptionList)
+        if len(self._targets) < 2:
+            rows = self.query_one(".dialog").children
+            above = sum(r.outer_size.height for r in rows if r.display and r is not options)
+            left = self.app.size.height * 96 // 100 - 2 - above
+            options.styles.max_height = max(2, min(_SIGNALS, left))
+        self.call_after_refresh(options.scroll_to_highlight)
 
     def _facts(self) -> str:
         if not self._targets:
