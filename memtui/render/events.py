@@ -14,6 +14,7 @@ from memtui.units import size
 
 _DAYS = (("%Y-%m-%d %H:%M:%S", 19), ("%b %d %H:%M", 12), ("%b %d", 6))
 """How a day is written, and how wide that is."""
+_WITH_TIME = 12  # cells of a day with its time
 
 _NAMED = 28  # cells for a name with PID and size
 
@@ -24,8 +25,12 @@ def clock(epoch_s: float) -> str:
 
 
 def moment(event: OomEvent, width: int) -> str:
-    """Return when it was, in at most `width` cells; of an earlier run with the day."""
-    if not event.recorded:
+    """Return when it was, in at most `width` cells; of an earlier run with the day.
+
+    Where there is room for one of both, today's have the time: the day would tell nothing.
+    """
+    today = time.localtime(event.time)[:3] == time.localtime()[:3]
+    if not event.recorded or (today and width < _WITH_TIME):
         return clock(event.time)
     form = next((f for f, w in _DAYS if w <= width), "")
     return time.strftime(form, time.localtime(event.time))

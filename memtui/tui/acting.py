@@ -126,7 +126,7 @@ class Acting:
             self._screen.say(refused[0].text + more, "crit")
         elif not ended:
             names = ", ".join(w.label for _, w in done[:3])
-            self._screen.say(f"{names} interrupted: what it computed is stopped, its memory stays")
+            self._screen.say(f"{names} told to stop what it computes; its memory stays")
         if ended:
             self._following.watch(KernelWatch(done, signal.verb, usage))
 

@@ -59,7 +59,7 @@ OWN: list[BindingType] = [
     Binding("c", "tag_family", "tag the process and all below it", id="tag.family"),
     Binding("U", "untag", "untag all", id="untag"),
     Binding("a", "tag_idle", "tag all idle kernels; k halts them", id="tag.idle"),
-    Binding("k,f9", "kill", "send a signal to the process, or to all tagged", id="kill"),
+    Binding("k,f9", "kill", "kill: send a signal to the process, or to all tagged", id="kill"),
     Binding(
         "f7,right_square_bracket", "adjust(-1)", "oom_score_adj -100: killed later", id="oom.later"
     ),
