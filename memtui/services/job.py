@@ -260,7 +260,8 @@ class Job:
             return self.limit
 
     def _send(self, sig: int) -> None:
-        for pid in self.pids():
+        """Begin with the command itself: it may end by its own when its children do."""
+        for pid in sorted(self.pids(), key=lambda pid: pid != self.pid):
             with contextlib.suppress(OSError):
                 os.kill(pid, sig)
 
