@@ -11,7 +11,7 @@ import argparse
 from memtui.cli import runreport
 from memtui.cli.common import UsageError
 from memtui.cli.runargs import add_limits, read_limits
-from memtui.services.launch import NOT_ENTERED, NotStarted
+from memtui.services.launch import NotStarted
 from memtui.services.limits import Unavailable
 from memtui.services.run import run
 
@@ -62,11 +62,7 @@ def main(args: argparse.Namespace) -> int:
 
     try:
         done = run(argv, limits, args.method, announce, runreport.watch(args))
-    except NotStarted as e:
-        runreport.tell_not_run(args, argv, e.status, str(e))
-        return e.status
-    except (Unavailable, OSError) as e:
-        runreport.tell_not_run(args, argv, NOT_ENTERED, f"the command was not run: {e}")
-        return NOT_ENTERED
+    except (NotStarted, Unavailable, OSError) as e:
+        return runreport.tell_refused(args, argv, e)
     runreport.tell_end(args, argv, done)
     return done.result.exit_status

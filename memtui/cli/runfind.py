@@ -13,7 +13,7 @@ from memtui.cli import runreport
 from memtui.cli.common import FAILED, UsageError
 from memtui.model.limits import COUNTED, STOP, THROTTLE
 from memtui.model.runlimit import as_option, round_up
-from memtui.services.launch import NOT_ENTERED, NotStarted
+from memtui.services.launch import NotStarted
 from memtui.services.limits import Unavailable
 from memtui.units import size_long
 
@@ -51,12 +51,8 @@ def main(args: argparse.Namespace, argv: list[str], limits: Limits) -> int:
 
     try:
         found = Finder(argv, limits, args.method, args.verbose, tell).find()
-    except NotStarted as e:
-        runreport.tell_not_run(args, argv, e.status, str(e))
-        return e.status
-    except (Unavailable, OSError) as e:
-        runreport.tell_not_run(args, argv, NOT_ENTERED, f"the command was not run: {e}")
-        return NOT_ENTERED
+    except (NotStarted, Unavailable, OSError) as e:
+        return runreport.tell_refused(args, argv, e)
     except Stopped as e:
         runreport.say("memtui: the search was interrupted: no limit was found\n")
         return e.status

@@ -9,7 +9,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from memtui.services.launch import NOT_EXECUTABLE, NOT_FOUND
+from memtui.services.launch import NOT_ENTERED, NOT_EXECUTABLE, NOT_FOUND, NotStarted
+from memtui.services.limits import Unavailable
 from memtui.services.run import Run, Watch
 from memtui.text import safe
 
@@ -82,6 +83,17 @@ def tell_not_run(args: argparse.Namespace, argv: Sequence[str], status: int, why
         from memtui.services import rundoc
 
         put(args, rundoc.not_run(argv, _NOT_RUN.get(status, "not-run"), status, why))
+
+
+def tell_refused(
+    args: argparse.Namespace, argv: Sequence[str], error: NotStarted | Unavailable | OSError
+) -> int:
+    """Tell why the command did not begin; return the exit status."""
+    if isinstance(error, NotStarted):
+        tell_not_run(args, argv, error.status, str(error))
+        return error.status
+    tell_not_run(args, argv, NOT_ENTERED, f"the command was not run: {error}")
+    return NOT_ENTERED
 
 
 def _is_wanted(args: argparse.Namespace) -> bool:

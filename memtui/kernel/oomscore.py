@@ -6,8 +6,10 @@ Documentation/filesystems/proc.rst, admin-guide/sysctl/vm.rst, admin-guide/cgrou
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections import deque
+from collections.abc import Iterator
 
 from memtui.kernel import procfs
 from memtui.kernel.errors import Denied, Gone, KernelError, Malformed, classify
@@ -39,29 +41,29 @@ def change_adj(pid: int, start: int, value: int) -> int:
     told nowhere: the value last set by who had CAP_SYS_RESOURCE (fs/proc/base.c, __set_oom_adj).
     Raises Gone, TooLow, Denied (another user's, or not dumpable) or another KernelError.
     """
-    path = procfs.path_of(LIVE, pid, "oom_score_adj")
-    try:
-        held = os.open(f"{LIVE.proc}/{pid}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError as e:
-        raise classify(e, path) from e
-    try:
+    with _held(pid) as (held, path):
         _check_start(held, start, path)
         written = _write_adj(held, value, path)
         _check_start(held, start, path)
         return written
-    finally:
-        os.close(held)
 
 
 def start_with_adj(pid: int, value: int) -> None:
     """Write the oom_score_adj of a child of ours that waits to begin. Raises a KernelError."""
+    with _held(pid) as (held, path):
+        _write_adj(held, value, path)
+
+
+@contextlib.contextmanager
+def _held(pid: int) -> Iterator[tuple[int, str]]:
+    """Open a process's directory; with it comes the path to name when something goes wrong."""
     path = procfs.path_of(LIVE, pid, "oom_score_adj")
     try:
         held = os.open(f"{LIVE.proc}/{pid}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as e:
         raise classify(e, path) from e
     try:
-        _write_adj(held, value, path)
+        yield held, path
     finally:
         os.close(held)
 

@@ -6,21 +6,18 @@ import contextlib
 import errno
 import itertools
 import os
-import time
 from collections.abc import Sequence
 
 from memtui.kernel import cgroupleaf, cgroupmake, cgroupset, cgroupsweep
 from memtui.kernel.errors import KernelError
 from memtui.kernel.procfs import read_kin
 from memtui.model.limits import CGROUP, STOP, TERM, THROTTLE, Limits
+from memtui.services import herding
 from memtui.services.limiter import PATIENCE_S, Evidence, Unavailable
 from memtui.services.managers import is_there
 from memtui.services.peaks import Peaks
 from memtui.text import safe
 from memtui.units import size, size_long
-
-GRACE_S = 0.2
-"""What a command leaves behind may end by itself in this time (`cmd > >(tee log)`)."""
 
 PREFIX = "memtui-run-"
 """How the names of our groups begin; the number of their maker follows."""
@@ -285,9 +282,7 @@ class CgroupLimiter:
 
     def finish(self, pid: int, session: bool) -> int:
         """Give what is left a moment to end, then kill it unless it is to be left; count it."""
-        end = time.monotonic() + GRACE_S
-        while (left := self._living()) and time.monotonic() < end:
-            time.sleep(0.005)
+        left = herding.linger(self._living)
         if not self._limits.leave:
             cgroupmake.kill_all(self.group)
         return left

@@ -7,11 +7,23 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 _ROUNDS = 100  # of looking who was born meanwhile; a few are enough where nobody forks
 _PAUSE_S = 0.005
+GRACE_S = 0.2
+"""What a command leaves behind may end by itself in this time (`cmd > >(tee log)`)."""
 
 Members = Callable[[], set[int]]
+Left = TypeVar("Left", int, set[int])
+
+
+def linger(left: Callable[[], Left]) -> Left:
+    """Give those who are left a moment to end; return who, or how many, then still are."""
+    end = time.monotonic() + GRACE_S
+    while (found := left()) and time.monotonic() < end:
+        time.sleep(_PAUSE_S)
+    return found
 
 
 def send(pids: Iterable[int], sig: int) -> None:

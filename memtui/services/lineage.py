@@ -10,10 +10,9 @@ from memtui.kernel import proctree
 from memtui.kernel.procfs import read_kin
 from memtui.kernel.subreaper import become_subreaper
 from memtui.services import herding
+from memtui.services.limiter import PATIENCE_S
 
 MARKER = "MEMTUI_RUN_ID"
-GRACE_S = 0.2
-"""What a command leaves behind may end by itself in this time (`cmd > >(tee log)`)."""
 _MARKED_S = 1.0  # between two looks for marks: each reads every environment that it may
 
 _serial = itertools.count()
@@ -80,12 +79,51 @@ class Lineage:
 
     def finish(self, pid: int, session: bool, leave: bool) -> int:
         """Give what is left a moment to end, then kill it unless it is to be left; count it."""
-        end = time.monotonic() + GRACE_S
-        while (left := self.remains(pid, session)) and time.monotonic() < end:
-            time.sleep(0.005)
+        left = herding.linger(lambda: self.remains(pid, session))
         if leave or not left:
             return len(left)
         return len(left | herding.kill(lambda: self.remains(pid, session)))
+
+
+class ByLineage:
+    """What the methods without a cgroup have in common; each adds how it limits (`Limiter`)."""
+
+    cgroup = None
+
+    def __init__(self) -> None:
+        self._lineage = Lineage()
+        self._leave = False
+        self._most = 0  # bytes: the most that was seen
+        self.unmet: list[str] = []
+        self.mark: int | None = None
+
+    def gather(self) -> None:
+        """Have orphans become our children."""
+        self._lineage.gather()
+
+    def adopt(self, pid: int) -> None:
+        """Do nothing: it entered by itself."""
+
+    def environment(self) -> dict[str, str]:
+        """Return the mark that tells who belongs to it."""
+        return self._lineage.environment()
+
+    def members(self, pid: int, session: bool) -> set[int]:
+        """Return who belongs to it."""
+        return self._lineage.members(pid, session)
+
+    def tend(self) -> None:
+        """Do nothing: no group dies together here."""
+
+    def release(self) -> None:
+        """Do nothing: there is no mark below the limit."""
+
+    def finish(self, pid: int, session: bool) -> int:
+        """Kill what is left, unless it is to be left; return how many that are."""
+        return self._lineage.finish(pid, session, self._leave)
+
+    def close(self, patience_s: float = PATIENCE_S) -> None:
+        """Do nothing: nothing was made."""
 
 
 def _starts(pids: set[int]) -> dict[int, int]:

@@ -7,8 +7,8 @@ import resource
 
 from memtui.kernel import procfs, proctree
 from memtui.model.limits import AS, COUNTED, DATA, KILL, Limits
-from memtui.services.limiter import PATIENCE_S, Evidence, Unavailable
-from memtui.services.lineage import Lineage
+from memtui.services.limiter import Evidence, Unavailable
+from memtui.services.lineage import ByLineage
 from memtui.services.peaks import Peaks
 from memtui.units import size_long
 
@@ -31,23 +31,18 @@ def unmet_by_rlimits(limits: Limits) -> list[str]:
     return [name for name, is_asked in asked.items() if is_asked]
 
 
-class RlimitLimiter:
+class RlimitLimiter(ByLineage):
     """RLIMIT_DATA or RLIMIT_AS: for each process by itself, which is told ENOMEM, not killed."""
 
     per_process = True
-    cgroup = None
 
     def __init__(self, method: str) -> None:
+        super().__init__()
         self.method = method
         self._name, self._row, self._flag = _RLIMITS[method]
         self._counts = COUNTED[method]
         self.peak_of = f"largest process, {self._counts}, sampled: a lower bound"
-        self._most = 0
-        self._leave = False
-        self.unmet: list[str] = []
-        self.mark: int | None = None
         self._limit = 0
-        self._lineage = Lineage()
 
     @property
     def _which(self) -> int:
@@ -67,10 +62,6 @@ class RlimitLimiter:
         self._leave = limits.leave
         self.unmet += unmet_by_rlimits(limits)
 
-    def gather(self) -> None:
-        """Have orphans become our children."""
-        self._lineage.gather()
-
     def enter(self) -> None:
         """Set the soft limit on the calling process; its children inherit it.
 
@@ -81,13 +72,6 @@ class RlimitLimiter:
     def shell_enter(self) -> tuple[str, str]:
         """Return the ulimit command (in KiB)."""
         return f'ulimit -S {self._flag} "$1"', str(self._limit >> 10)
-
-    def adopt(self, pid: int) -> None:
-        """Do nothing: it entered by itself."""
-
-    def environment(self) -> dict[str, str]:
-        """Return the mark that tells who belongs to it."""
-        return self._lineage.environment()
 
     def confirm(self, pid: int) -> int:
         """Return the soft limit in /proc/PID/limits."""
@@ -137,10 +121,6 @@ class RlimitLimiter:
             words += "; node, java, julia, Go and CUDA reserve much more of it than they use"
         return words
 
-    def members(self, pid: int, session: bool) -> set[int]:
-        """Return who belongs to it."""
-        return self._lineage.members(pid, session)
-
     def usage(self, pid: int, session: bool) -> int | None:
         """Return what the largest process has of what is limited: never more than `peak`."""
         sizes = filter(None, map(proctree.read_sizes, self.members(pid, session)))
@@ -152,24 +132,11 @@ class RlimitLimiter:
         """Return nothing: the kernel refuses what is too much."""
         return None
 
-    def tend(self) -> None:
-        """Do nothing."""
-
-    def release(self) -> None:
-        """Do nothing."""
-
     def peak(self, peaks: Peaks) -> int | None:
         """Return the most that one process was seen to have of what is limited."""
         self._most = max(self._most, peaks.data if self.method == DATA else peaks.virt)
         return self._most or None
 
-    def finish(self, pid: int, session: bool) -> int:
-        """Kill what is left, unless it is to be left; return how many that are."""
-        return self._lineage.finish(pid, session, self._leave)
-
     def evidence(self, peaks: Peaks) -> Evidence:
         """Return how near one process came: an rlimit leaves no other trace."""
         return Evidence(nearest=self.peak(peaks) or 0)
-
-    def close(self, patience_s: float = PATIENCE_S) -> None:
-        """Do nothing: rlimits end with their processes."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import os
 import stat
@@ -11,6 +10,7 @@ from typing import Any
 
 from memtui.model.memseries import COLUMNS, Points
 from memtui.model.runlimit import Advice
+from memtui.services import atomic
 from memtui.services.run import Run
 
 SCHEMA = "memtui.run/1"
@@ -111,20 +111,5 @@ def write_file(path: str, text: str) -> None:
         with open(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC), "wb") as out:
             out.write(data)
         return
-    _replace(os.path.realpath(path), data, None if old is None else old.st_mode & 0o7777)
-
-
-def _replace(target: str, data: bytes, mode: int | None) -> None:
-    beside = f"{target}.{os.getpid()}.new"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-    fd = os.open(beside, flags, 0o666)
-    try:
-        with open(fd, "wb") as out:
-            if mode is not None:
-                os.fchmod(fd, mode)
-            out.write(data)
-        os.replace(beside, target)
-    except OSError:
-        with contextlib.suppress(OSError):
-            os.unlink(beside)
-        raise
+    mode = None if old is None else old.st_mode & 0o7777
+    atomic.replace(os.path.realpath(path), data, mode)

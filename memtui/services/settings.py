@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from memtui.model.fields import BY_KEY, DEFAULT, find
 from memtui.model.query import Order
 from memtui.render.frame import Shown, Sizes
-from memtui.services import toml
+from memtui.services import atomic, toml
 from memtui.services.toml import Value
 from memtui.text import safe
 
@@ -269,17 +269,4 @@ def _write(target: str, text: str) -> None:
     mode = 0o600
     with contextlib.suppress(OSError):
         mode = os.stat(target).st_mode & 0o777
-    beside = f"{target}.{os.getpid()}.new"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
-    fd = os.open(beside, flags, mode)
-    try:
-        with open(fd, "w", encoding="utf-8", newline="") as out:
-            os.fchmod(fd, mode)
-            out.write(text)
-            out.flush()
-            os.fsync(fd)
-        os.replace(beside, target)
-    except OSError:
-        with contextlib.suppress(OSError):
-            os.unlink(beside)
-        raise
+    atomic.replace(target, text.encode(), mode)

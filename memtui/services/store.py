@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 from memtui.model.checked import as_doc, int_of, items, need, time_of
 from memtui.model.record import from_record, to_record
 from memtui.model.victims import OomEvent
+from memtui.services import atomic
 
 BASELINES, KILLS, LOCK = "baselines.json", "kills.jsonl", "lock"
 MOST_BYTES = 4 << 20
@@ -95,18 +96,7 @@ class StateDir:
 
     def replace(self, name: str, data: bytes) -> None:
         """Put a new file in place of the old one, in one step. Raises OSError. Needs the lock."""
-        new = self._at(name) + ".new"
-        try:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
-            with open(os.open(new, flags, 0o600), "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(new, self._at(name))
-        except OSError:
-            with contextlib.suppress(OSError):
-                os.unlink(new)
-            raise
+        atomic.replace(self._at(name), data, beside=self._at(name) + ".new")
         self._sync()
 
     def create(self, name: str) -> int:

@@ -11,28 +11,24 @@ import os
 
 from memtui.kernel import proctree
 from memtui.model.limits import WATCH, Limits
-from memtui.services.limiter import PATIENCE_S, Evidence, Unavailable
-from memtui.services.lineage import Lineage
+from memtui.services.limiter import Evidence, Unavailable
+from memtui.services.lineage import ByLineage
 from memtui.services.peaks import Peaks
 from memtui.units import size, size_long
 
 _EXACT_FROM = 0.8  # of the limit: below it pages that several share may count several times
 
 
-class WatchLimiter:
+class WatchLimiter(ByLineage):
     """All processes together, looked at again and again."""
 
     method = WATCH
     per_process = False
-    cgroup = None
     peak_of = "all processes together without file cache, sampled: a lower bound"
 
     def __init__(self) -> None:
-        self._lineage = Lineage()
+        super().__init__()
         self._limits = Limits(0)
-        self._most = 0
-        self.unmet: list[str] = []
-        self.mark: int | None = None
 
     def probe(self) -> Unavailable | None:
         """Say so where not even our own memory can be seen."""
@@ -41,13 +37,9 @@ class WatchLimiter:
 
     def prepare(self, limits: Limits) -> None:
         """Take in what is asked for."""
-        self._limits, self.mark = limits, limits.limit
+        self._limits, self.mark, self._leave = limits, limits.limit, limits.leave
         if limits.high is not None:
             self.unmet.append("--high")
-
-    def gather(self) -> None:
-        """Have orphans become our children."""
-        self._lineage.gather()
 
     def enter(self) -> None:
         """Do nothing."""
@@ -55,13 +47,6 @@ class WatchLimiter:
     def shell_enter(self) -> tuple[str, str]:
         """Return a command that does nothing."""
         return ":", ""
-
-    def adopt(self, pid: int) -> None:
-        """Do nothing."""
-
-    def environment(self) -> dict[str, str]:
-        """Return the mark that tells who belongs to it."""
-        return self._lineage.environment()
 
     def confirm(self, pid: int) -> int:
         """Return the limit, once the memory of `pid` could be read."""
@@ -81,10 +66,6 @@ class WatchLimiter:
         swap = f", swap {size(self._limits.swap)}"
         return f"watchdog: {given}{swap}; a burst between two looks may pass it"
 
-    def members(self, pid: int, session: bool) -> set[int]:
-        """Return who belongs to it."""
-        return self._lineage.members(pid, session)
-
     def usage(self, pid: int, session: bool) -> int | None:
         """Return what they have together now."""
         return self.weigh(pid, session)
@@ -103,23 +84,10 @@ class WatchLimiter:
         swap = sum(h.swap for h in held.values())
         return sum(h.memory for h in held.values()) + max(0, swap - self._limits.swap)
 
-    def tend(self) -> None:
-        """Do nothing: at the limit all are ended anyway."""
-
-    def release(self) -> None:
-        """Do nothing: the next stop is further up."""
-
     def peak(self, peaks: Peaks) -> int | None:
         """Return the most that was seen."""
         return self._most or None
 
-    def finish(self, pid: int, session: bool) -> int:
-        """Kill what is left, unless it is to be left; return how many that are."""
-        return self._lineage.finish(pid, session, self._limits.leave)
-
     def evidence(self, peaks: Peaks) -> Evidence:
         """Return nothing: who ended it knows."""
         return Evidence()
-
-    def close(self, patience_s: float = PATIENCE_S) -> None:
-        """Do nothing: nothing was made."""

@@ -7,10 +7,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from memtui.model.advice.state import Explained
-from memtui.model.advice.terms import Action, Advice, File
+from memtui.model.advice.terms import Action, Advice
 from memtui.model.filter import parse_filter
 from memtui.model.scopes import ALL
-from memtui.services.deleting import delete
 from memtui.text import safe
 from memtui.tui.screens.confirm import ConfirmScreen
 
@@ -85,8 +84,10 @@ class Advising:
         self._screen.app.push_screen(TmpfsScreen(action.text))
 
     def _delete(self, action: Action) -> None:
+        from memtui.tui.screens.tmpfs import ask_delete
+
         if action.file is not None:
-            self._later(ask_delete, self._screen, action.file)
+            self._later(ask_delete, self._screen.memtui, action.file, self._screen.say)
 
     def _copy(self, action: Action) -> None:
         app = self._screen.app
@@ -116,21 +117,3 @@ class Advising:
 def safe_lines(text: str) -> str:
     """Return text of several lines that is safe to display."""
     return "\n".join(map(safe, text.split("\n")))
-
-
-def ask_delete(screen: MainScreen, file: File) -> None:
-    """Ask whether to delete a file in memory, and do so; the main screen tells the outcome."""
-    from memtui.tui.screens.tmpfs import question
-
-    forbidden = screen.memtui.actions.forbidden("nothing is deleted")
-    if forbidden is not None:
-        screen.say(forbidden.text, "warn")
-        return
-
-    def answered(yes: bool | None) -> None:
-        if yes:
-            outcome = delete(screen.memtui.actions, file)
-            screen.say(outcome.text, "accent" if outcome.sent else "crit")
-            screen.memtui.sampler.refresh()
-
-    screen.app.push_screen(ConfirmScreen("Delete", question(file), "delete it"), answered)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -34,7 +33,7 @@ def child_of(pid: int, name: str, mib: int) -> int:
     raise AssertionError(f"no {name} below {pid}")
 
 
-@pytest.mark.skipif(not shutil.which("g++"), reason="needs g++")
+@pytest.mark.needs("g++")
 @provokes("compiler", "g++ halfway through 60 000 templates, in a full group; then OOM-killed")
 def test_a_compiler(memory_group: Group, tmp_path: Path) -> None:
     source = tmp_path / "model.cc"
@@ -67,7 +66,7 @@ def test_what_is_only_named_like_a_compiler_in_an_argument_is_none(memory_group:
         assert "compiler" not in [a.id for a in all_advice(seen(memory_group).seen)]
 
 
-@pytest.mark.skipif(not shutil.which("java"), reason="needs Java")
+@pytest.mark.needs("java")
 @provokes("java-heap", "a real Java without -Xmx in a full group; with it nothing is said")
 def test_java(memory_group: Group, tmp_path: Path) -> None:
     source = tmp_path / "Main.java"
@@ -95,7 +94,7 @@ public class Main {
         assert ("java-heap" in found) is wanted
 
 
-@pytest.mark.skipif(not shutil.which("node"), reason="needs node")
+@pytest.mark.needs("node")
 @provokes("node-heap", "a real node with 80 MiB of its own in a full group")
 def test_node(memory_group: Group) -> None:
     memory_group.set_limit(400 * MIB)
@@ -176,7 +175,7 @@ for _, w in pipes: os.write(w, b"x" * 65536)
     assert "The kernel itself needs" in told(explained, "kernel-mem").say
 
 
-@pytest.mark.skipif(not shutil.which("node"), reason="needs node")
+@pytest.mark.needs("node")
 @provokes("vscode", "two real nodes that run as VS Code's server and as Pylance")
 def test_an_editor_s_server(memory_group: Group, tmp_path: Path) -> None:
     memory_group.set_limit(400 * MIB)

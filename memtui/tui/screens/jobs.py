@@ -10,7 +10,6 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
-from textual.screen import Screen
 
 from memtui.model.job import JobView
 from memtui.render.course import course_graph
@@ -19,6 +18,7 @@ from memtui.render.spans import Line, rule
 from memtui.render.transcript import KEPT_LINES
 from memtui.text import elide
 from memtui.tui.running import Running
+from memtui.tui.screens.pages import DrawnScreen
 from memtui.tui.widgets.joblist import JobList, OutputView
 from memtui.tui.widgets.lines import Lines
 from memtui.units import duration
@@ -39,7 +39,7 @@ class _Keys(Lines):
             screen.call_later(screen.run_action, action)
 
 
-class JobsScreen(Screen[None]):
+class JobsScreen(DrawnScreen):
     """Draws what `Running` knows; everything that is done to a command is done there."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -93,14 +93,6 @@ class JobsScreen(Screen[None]):
     def on_mount(self) -> None:
         """Take the size at once: the first painting is the right one."""
         self.show_state()
-
-    def on_resize(self) -> None:
-        """Draw for the new size."""
-        self.call_after_refresh(self.show_state)
-
-    def on_screen_resume(self) -> None:
-        """Draw what happened while a dialog stood before this."""
-        self.call_after_refresh(self.show_state)
 
     def show_state(self) -> None:
         """Draw the commands as they stand now."""

@@ -9,14 +9,13 @@ from textual import events
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
-from textual.screen import Screen
 
 from memtui.model.victims import OomEvent
 from memtui.render.eventlist import list_header, list_row
 from memtui.render.events import watched
 from memtui.render.postmortem import as_text, postmortem, wrap
 from memtui.render.spans import Line, fitted, rule
-from memtui.tui.screens.pages import Page, keys_of
+from memtui.tui.screens.pages import DrawnScreen, Page, keys_of
 from memtui.tui.state import State
 from memtui.tui.widgets.lines import Lines
 
@@ -97,7 +96,7 @@ class OomList(Lines):
         self.post_message(self.Selected())
 
 
-class OomScreen(Screen[None]):
+class OomScreen(DrawnScreen):
     """The list above, the beginning of the selected event's post-mortem below."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -134,14 +133,6 @@ class OomScreen(Screen[None]):
         yield self._list
         yield self._preview
         yield self._keys
-
-    def on_resize(self) -> None:
-        """Draw for the new size."""
-        self.call_after_refresh(self.show_state)
-
-    def on_screen_resume(self) -> None:
-        """Draw what happened while a post-mortem stood before this."""
-        self.call_after_refresh(self.show_state)
 
     def show_state(self) -> None:
         """Draw the events as they are known now."""

@@ -28,7 +28,23 @@ def keys_of(keys: Sequence[tuple[str, str]], width: int) -> Line:
     return fitted(line, width, "label")
 
 
-class Page(Screen[None]):
+class DrawnScreen(Screen[None]):
+    """A screen of parts that `show_state` draws: for a new size, and when what hid it has gone."""
+
+    def on_resize(self) -> None:
+        """Draw for the new size."""
+        self.call_after_refresh(self.show_state)
+
+    def on_screen_resume(self) -> None:
+        """Draw what happened while a dialog stood before this."""
+        self.call_after_refresh(self.show_state)
+
+    def show_state(self) -> None:
+        """Draw everything from the state as it is now."""
+        raise NotImplementedError
+
+
+class Page(DrawnScreen):
     """A titled page that scrolls; any of the usual keys leaves it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -52,10 +68,6 @@ class Page(Screen[None]):
         with VerticalScroll(can_focus=False):
             yield Static(id="page-text")
         yield Lines(id="page-keys")
-
-    def on_resize(self) -> None:
-        """Draw for the new width."""
-        self.call_after_refresh(self.show_state)
 
     def show_state(self) -> None:
         """Draw the page from the state as it is now."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import events, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
-from textual.screen import Screen
 
 from memtui.model.advice.terms import File
 from memtui.render.spans import Line, fitted
@@ -18,8 +18,9 @@ from memtui.services.deleting import delete
 from memtui.services.evidence import as_file, holders_of
 from memtui.text import cells, elide, elide_left, fit, safe
 from memtui.tui.screens.confirm import ConfirmScreen
-from memtui.tui.screens.pages import keys_of
+from memtui.tui.screens.pages import DrawnScreen, keys_of
 from memtui.tui.widgets.lines import Lines
+from memtui.tui.widgets.scrolling import Scrolling
 from memtui.units import duration, size
 
 if TYPE_CHECKING:
@@ -27,12 +28,11 @@ if TYPE_CHECKING:
 
 _FILES = 200
 _SAID_S = 8.0  # seconds that a message stands in place of the keys
-_WHEEL = 3  # rows a notch of the wheel scrolls
 _HELD = 24  # cells of who has a file open
 _HEAD = f" {'SIZE':>6}  {'USER':<10} {'CHANGED':>8}  {'OPEN IN':<{_HELD}}  FILE"
 
 
-class Files(Lines):
+class Files(Scrolling):
     """Files, the biggest first, with a cursor."""
 
     class Opened(Message):
@@ -41,7 +41,6 @@ class Files(Lines):
     def __init__(self) -> None:
         super().__init__(id="files")
         self.files: list[File] = []
-        self.cursor = self._top = 0
         self._now = 0.0
 
     @property
@@ -50,9 +49,9 @@ class Files(Lines):
         return self.files[self.cursor] if self.files else None
 
     @property
-    def page(self) -> int:
-        """How many files are visible."""
-        return max(1, self.size.height - 1)
+    def length(self) -> int:
+        """How many files there are."""
+        return len(self.files)
 
     def set_files(self, files: list[File], now: float) -> None:
         """Show these; the cursor stays on its file where that is still there."""
@@ -61,41 +60,27 @@ class Files(Lines):
         nodes = [(f.device, f.inode) for f in files]
         if held is not None and (held.device, held.inode) in nodes:
             self.cursor = nodes.index((held.device, held.inode))
-        self.move_to(self.cursor)
-
-    def move_to(self, index: int) -> None:
-        """Put the cursor on a row; beyond the ends means the first or the last."""
-        self.cursor = max(0, min(index, len(self.files) - 1))
-        self._top = min(max(self._top, self.cursor - self.page + 1), self.cursor)
-        self.draw()
+        self.settle()
 
     def make(self, width: int, height: int) -> tuple[list[Line], int | None]:
         """Return the header and the visible files."""
         if not self.files:
             return [], None
-        shown = self.files[self._top : self._top + self.page]
+        shown = self.files[self.top : self.top + self.page]
         lines: list[Line] = [[(fit(_HEAD, width), "head")]]
         lines += [_row(f, width, self._now) for f in shown]
-        return lines, self.cursor - self._top + 1
+        return lines, self.cursor - self.top + 1
 
     def on_click(self, event: events.Click) -> None:
         """Select the file clicked; a double click asks whether to delete it."""
-        at = self._top + event.y - 1
+        at = self.top + event.y - 1
         if event.y > 0 and at < len(self.files):
             self.move_to(at)
             if event.chain > 1:
                 self.post_message(self.Opened())
 
-    def on_mouse_scroll_down(self) -> None:
-        """Move the cursor down."""
-        self.move_to(self.cursor + _WHEEL)
 
-    def on_mouse_scroll_up(self) -> None:
-        """Move the cursor up."""
-        self.move_to(self.cursor - _WHEEL)
-
-
-class TmpfsScreen(Screen[None]):
+class TmpfsScreen(DrawnScreen):
     """The biggest files below a mount point, looked for off the UI thread."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -135,14 +120,6 @@ class TmpfsScreen(Screen[None]):
     def on_mount(self) -> None:
         """Begin to look."""
         self.action_look()
-
-    def on_resize(self) -> None:
-        """Draw for the new size."""
-        self.call_after_refresh(self.show_state)
-
-    def on_screen_resume(self) -> None:
-        """Draw anew when a question has gone."""
-        self.call_after_refresh(self.show_state)
 
     def action_look(self) -> None:
         """Look again."""
@@ -191,7 +168,7 @@ class TmpfsScreen(Screen[None]):
 
     def action_by(self, rows: int) -> None:
         """Move the cursor."""
-        self._files.move_to(self._files.cursor + rows)
+        self._files.move(rows)
 
     def action_by_page(self, pages: int) -> None:
         """Move the cursor by pages."""
@@ -210,19 +187,11 @@ class TmpfsScreen(Screen[None]):
         file = self._files.current
         if file is None:
             return
-        forbidden = self.memtui.actions.forbidden("nothing is deleted")
-        if forbidden is not None:
-            self._say(forbidden.text, "warn")
-            return
+        ask_delete(self.memtui, file, self._deleted)
 
-        def answered(yes: bool | None) -> None:
-            if yes:
-                outcome = delete(self.memtui.actions, file)
-                self._say(outcome.text, "accent" if outcome.sent else "crit")
-                self.memtui.sampler.refresh()
-                self.action_look()
-
-        self.app.push_screen(ConfirmScreen("Delete", question(file), "delete it"), answered)
+    def _deleted(self, text: str, role: str) -> None:
+        self._say(text, role)
+        self.action_look()
 
     def _say(self, text: str, role: str) -> None:
         self._said = text, role, time.monotonic() + _SAID_S
@@ -234,7 +203,23 @@ class TmpfsScreen(Screen[None]):
         self.call_after_refresh(self.show_state)
 
 
-def question(file: File) -> str:
+def ask_delete(memtui: MemtuiApp, file: File, tell: Callable[[str, str], None]) -> None:
+    """Ask whether to delete a file in memory, and do so; `tell` gets the outcome and its role."""
+    forbidden = memtui.actions.forbidden("nothing is deleted")
+    if forbidden is not None:
+        tell(forbidden.text, "warn")
+        return
+
+    def answered(yes: bool | None) -> None:
+        if yes:
+            outcome = delete(memtui.actions, file)
+            memtui.sampler.refresh()
+            tell(outcome.text, "accent" if outcome.sent else "crit")
+
+    memtui.push_screen(ConfirmScreen("Delete", _question(file), "delete it"), answered)
+
+
+def _question(file: File) -> str:
     """Return the question before a file is deleted; safe to display."""
     held = f"\nOpen in {', '.join(map(safe, file.holders[:3]))}." if file.holders else ""
     return f"Delete {elide_left(safe(file.path), 200)}?\n{size(file.bytes)}, of {file.user}.{held}"
