@@ -38,6 +38,9 @@ def child_of(pid: int, name: str, mib: int) -> int:
 def test_a_compiler(memory_group: Group, tmp_path: Path) -> None:
     source = tmp_path / "model.cc"
     lines = [f"template<> struct F<{n}> {{ static const int v = {n}; }};\n" for n in range(60000)]
+    # charged to us first, the compiler's own pages are not read again and again at the limit
+    source.write_text("template<int N> struct F;\n" + "".join(lines[:3000]))
+    subprocess.run(["g++", "-fsyntax-only", str(source)], check=True, timeout=60)
     source.write_text("template<int N> struct F;\n" + "".join(lines))
     memory_group.set_limit(400 * MIB)
     with memory_group.start(["g++", "-fsyntax-only", str(source)]) as gcc:
