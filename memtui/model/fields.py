@@ -67,6 +67,11 @@ def counts(proc: Proc, level: str | None) -> bool:
     return level is None or proc.cgroup is None or at_or_below(proc.cgroup, level)
 
 
+def limit_share(proc: Proc, around: Context) -> float | None:
+    """Return RES in per cent of the limit that binds; None of who is not under it."""
+    return percent(proc.rss, around.limit) if counts(proc, around.level) else None
+
+
 class Field(NamedTuple):
     """One column: how it is titled, measured, sorted and explained."""
 

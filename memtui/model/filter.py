@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from memtui.kernel.cgroup import at_or_below
 from memtui.kernel.procfs import TICKS_PER_S
 from memtui.model import values
-from memtui.model.fields import FIELDS, find, needs
+from memtui.model.fields import FIELDS, find, limit_share, needs
 from memtui.model.known import TITLES
 from memtui.model.snapshot import NO_LIMIT, Proc
 from memtui.text import safe
@@ -341,7 +341,7 @@ def _points(proc: Proc, context: Context) -> float | None:
 
 
 _SPECIAL: dict[str, Callable[[Proc, Context], Any]] = {
-    "quota": lambda p, c: percent(p.rss, c.limit),
+    "quota": limit_share,
     "host": lambda p, c: percent(p.rss, c.host),
     "oom": _points,
     "start": _began,

@@ -7,6 +7,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from memtui.kernel.grouptree import GroupUse
+from memtui.model.fields import counts
 from memtui.model.filter import quoted
 from memtui.model.snapshot import Identity, Proc
 from memtui.model.tree import Twig, layout
@@ -37,6 +38,7 @@ class Group(NamedTuple):
     uss: Sum = Sum()
     swap: Sum = Sum()
     cpu: Sum = Sum()
+    under: int | None = None  # RES of those under the limit that binds; None: nobody is
     use: GroupUse | None = None  # what the kernel says of a cgroup
     oom_kill: int | None = None  # of it and all below
     share: float | None = None  # per cent of its own limit
@@ -49,7 +51,8 @@ def _add(values: Sequence[float | None]) -> Sum:
     return Sum(sum(known), len(values) - len(known), len(known))
 
 
-def _group(key: str, text: str, procs: Sequence[Proc]) -> Group:
+def _group(key: str, text: str, procs: Sequence[Proc], level: str | None = None) -> Group:
+    under = [p.rss for p in procs if counts(p, level)]
     return Group(
         key,
         text,
@@ -59,27 +62,30 @@ def _group(key: str, text: str, procs: Sequence[Proc]) -> Group:
         _add([p.uss for p in procs]),
         _add([p.swap for p in procs]),
         _add([p.cpu_pct for p in procs]),
+        sum(under) if under else None,
     )
 
 
-def _by(procs: Sequence[Proc], field: str, key: Callable[[Proc], str]) -> list[Group]:
+def _by(
+    procs: Sequence[Proc], level: str | None, field: str, key: Callable[[Proc], str]
+) -> list[Group]:
     members: dict[str, list[Proc]] = {}
     for proc in procs:
         members.setdefault(key(proc), []).append(proc)
-    return [_group(k, f"{field}={quoted(k)}", found) for k, found in members.items()]
+    return [_group(k, f"{field}={quoted(k)}", found, level) for k, found in members.items()]
 
 
-def by_user(procs: Sequence[Proc]) -> list[Group]:
-    """Return a group for each user."""
-    return _by(procs, "user", attrgetter("user"))
+def by_user(procs: Sequence[Proc], level: str | None = None) -> list[Group]:
+    """Return a group for each user. `level`: the cgroup whose limit binds; None: the machine's."""
+    return _by(procs, level, "user", attrgetter("user"))
 
 
-def by_program(procs: Sequence[Proc]) -> list[Group]:
+def by_program(procs: Sequence[Proc], level: str | None = None) -> list[Group]:
     """Return a group for each program, told by the name the kernel has of it (comm)."""
-    return _by(procs, "name", attrgetter("name"))
+    return _by(procs, level, "name", attrgetter("name"))
 
 
-def by_notebook(procs: Sequence[Proc], now: float) -> list[Group]:
+def by_notebook(procs: Sequence[Proc], now: float, level: str | None = None) -> list[Group]:
     """Return a group for each kernel: it and all below it. `now` is in seconds since the epoch."""
     members: dict[Identity, list[Proc]] = {}
     for proc in procs:
@@ -91,7 +97,7 @@ def by_notebook(procs: Sequence[Proc], now: float) -> list[Group]:
         if kernel is None or kernel.who is None:
             continue
         name = kernel.who.notebook
-        made = _group(name, f"notebook={quoted(name)}", family)
+        made = _group(name, f"notebook={quoted(name)}", family, level)
         since = kernel.who.activity.idle_since
         idle = None if since is None else max(0.0, now - since)
         key = f"{name} ({kernel.pid})" if name in found else name
@@ -177,7 +183,7 @@ MEASURES = {
         Measure("name", False, attrgetter("key")),
         Measure("count", True, attrgetter("number")),
         Measure("rss", True, lambda g: g.rss.told),
-        Measure("quota", True, lambda g: g.rss.told),
+        Measure("quota", True, attrgetter("under")),
         Measure("pss", True, lambda g: g.pss.told),
         Measure("uss", True, lambda g: g.uss.told),
         Measure("swap", True, lambda g: g.swap.told if g.use is None else g.use.swap),

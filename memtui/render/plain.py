@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from memtui.model.fields import Field, started
+from memtui.model.fields import Field, limit_share, started
 from memtui.model.snapshot import NO_LIMIT, Proc
 from memtui.text import safe
 from memtui.units import percent
@@ -43,7 +43,7 @@ def _age(proc: Proc, around: Context) -> Value:
 
 
 _SPECIAL: dict[str, Callable[[Proc, Context], Value]] = {
-    "quota": lambda p, c: percent(p.rss, c.limit),
+    "quota": limit_share,
     "host": lambda p, c: percent(p.rss, c.host),
     "user": lambda p, _: None if p.uid is None else p.user,
     "limit": lambda p, _: "none" if p.limit == NO_LIMIT else p.limit,

@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from memtui.kernel.cgroup import at_or_below
+from memtui.model.fields import counts
 from memtui.model.known import spoken
 from memtui.model.scene import Scene
 from memtui.model.series import Recent
-from memtui.model.snapshot import Identity, Limit, Proc
+from memtui.model.snapshot import Identity, Limit, Proc, Quota
 from memtui.model.victims import SURE, OomEvent, Victim, identities
 from memtui.render.events import clock, mark
 from memtui.render.graph import area
@@ -34,16 +35,18 @@ _COMMAND = 20  # cells at least; USER and %QUOTA give way before
 
 
 class _Column(NamedTuple):
-    """One column of the processes: what stands in it, from a process and the limit in bytes."""
+    """One column of the processes: what stands in it, from a process and the quota then."""
 
     title: str
     width: int
     right: bool
-    text: Callable[[Proc, int | None], str]
+    text: Callable[[Proc, Quota], str]
 
 
-def _share(proc: Proc, limit: int | None) -> str:
-    pct = percent(proc.rss, limit)
+def _share(proc: Proc, quota: Quota) -> str:
+    if not counts(proc, quota.level_path):
+        return "·"
+    pct = percent(proc.rss, quota.binding.bytes if quota.binding else None)
     return "?" if pct is None else f"{pct:.1f}" if pct < 999.5 else ">999"
 
 
@@ -313,15 +316,10 @@ def _processes(event: OomEvent, width: int) -> list[Line]:
     lines = _section("processes then", width, f"the {len(shown)} biggest of {scene.count}")
     lines.append(fitted([(f"  {head} COMMAND", "head")], width, "head"))
     for proc in shown:
-        text = "".join(" " + fit(f.text(proc, _bytes(event)), f.width, f.right) for f in columns)
+        text = "".join(" " + fit(f.text(proc, scene.quota), f.width, f.right) for f in columns)
         text += f"{size(scene.badness.get(proc.identity)):>{badness}}" if badness else ""
         lines.append(_row(event, proc, text, killed, width))
     return lines + _key(event, {lines[i][0][0][:1] for i in range(-len(shown), 0)}, width)
-
-
-def _bytes(event: OomEvent) -> int | None:
-    limit = _binding(event)
-    return limit.bytes if limit is not None else None
 
 
 def _row(event: OomEvent, proc: Proc, text: str, killed: set[Identity], width: int) -> Line:

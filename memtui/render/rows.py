@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import NamedTuple
 
-from memtui.model.fields import Field, chosen, counts
+from memtui.model.fields import Field, chosen, limit_share
 from memtui.model.query import Order
 from memtui.model.snapshot import Identity, Proc
 from memtui.model.tasks import Task
@@ -98,8 +98,7 @@ def column_at(columns: tuple[Column, ...], x: int) -> Field | None:
 def _number_role(field: Field, text: str, proc: Proc, view: View) -> str:
     if text in ("0.0", "·", "0", "?") or field.needs & proc.stale:
         return "muted"
-    if field.key == "quota" and view.limit and counts(proc, view.level):
-        share = 100 * proc.rss / view.limit
+    if field.key == "quota" and (share := limit_share(proc, view)) is not None:
         return "crit" if share >= 75 else "warn" if share >= 50 else ""
     return ""
 

@@ -51,6 +51,10 @@ def _psi(group: Group) -> str:
     return _share(group.use.some_avg10 if group.use else None)
 
 
+def _quota(group: Group, limit: int | None) -> str:
+    return "·" if group.under is None else _share(percent(group.under, limit))
+
+
 def _own_share(group: Group) -> str:
     if group.share is None and group.use is not None and group.use.limit is None:
         return "·"
@@ -75,7 +79,7 @@ _NAME = {USERS: "USER", PROGRAMS: "PROGRAM", CGROUPS: "CGROUP", NOTEBOOKS: "NOTE
 _SUMS = (
     GroupColumn("count", "PROCS", 6, 90, lambda g, _: str(g.number)),
     GroupColumn("rss", "RES", 6, 95, lambda g, _: _sum(g.rss)),
-    GroupColumn("quota", "%QUOTA", 7, 60, lambda g, limit: _share(percent(g.rss.told, limit))),
+    GroupColumn("quota", "%QUOTA", 7, 60, _quota),
     GroupColumn("pss", "PSS", 6, 80, lambda g, _: _sum(g.pss)),
     GroupColumn("uss", "USS", 6, 70, lambda g, _: _sum(g.uss)),
     GroupColumn("swap", "SWAP", 6, 75, lambda g, _: _sum(g.swap)),
@@ -138,8 +142,8 @@ def _role(column: GroupColumn, text: str, group: Group, limit: int | None) -> st
         return "crit" if group.share >= 90 else "warn" if group.share >= 75 else ""
     if column.key == "oom":
         return "crit"
-    if column.key == "quota" and limit and group.rss.told is not None:
-        share = 100 * group.rss.told / limit
+    if column.key == "quota" and limit and group.under is not None:
+        share = 100 * group.under / limit
         return "crit" if share >= 90 else "warn" if share >= 75 else ""
     return ""
 

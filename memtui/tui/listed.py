@@ -102,18 +102,19 @@ class Listed(Screen[None]):
         tasks = self.memtui.threads.found
         self.table.set_procs(snapshot.procs, view, snapshot.pools, tasks)
         if self.scope in SUMMED:
-            self.groups.set_groups(self.scope, self._groups(snapshot.procs), view.limit)
+            found = self._groups(snapshot.procs, view.level)
+            self.groups.set_groups(self.scope, found, view.limit)
         self.want()
 
-    def _groups(self, procs: list[Proc]) -> list[Group]:
+    def _groups(self, procs: list[Proc], level: str | None) -> list[Group]:
         if not self.table.shown.kernel:
             procs = [p for p in procs if not p.kernel_thread]
         if self.scope == NOTEBOOKS:
-            return by_notebook(procs, self.snapshot.time)
+            return by_notebook(procs, self.snapshot.time, level)
         if self.scope == USERS:
-            return by_user(procs)
+            return by_user(procs, level)
         if self.scope == PROGRAMS:
-            return by_program(procs)
+            return by_program(procs, level)
         return by_cgroup(procs, self.memtui.cgroups.found)
 
     def want(self) -> None:

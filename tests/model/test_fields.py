@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from memtui.model.fields import BY_KEY, FIELDS, find
+from memtui.model.filter import parse_filter
 from memtui.model.snapshot import NO_LIMIT
 from memtui.render.rows import View
 from memtui.text import cells
@@ -118,3 +119,10 @@ def test_a_share_of_a_limit_is_only_theirs_who_are_under_it() -> None:
     for cgroup, text in (("/a", "50.0"), ("/a/b", "50.0"), (None, "50.0"), ("/ab", "·")):
         assert field.text(proc(1, 50, cgroup), group) == text
     assert field.text(proc(1, 50, "/ab"), View(100 * MIB)) == "50.0", "the machine's limit"
+
+
+def test_a_filter_by_that_share_finds_nobody_else() -> None:
+    chosen = parse_filter("quota>10")
+    inside, outside = proc(1, 50, "/a"), proc(2, 50, "/ab")
+    found = [p for p in (inside, outside) if chosen.matches(p, View(100 * MIB, level="/a"))]
+    assert found == [inside]

@@ -14,9 +14,10 @@ from memtui.model.groups import (
     idle_kernels,
 )
 from memtui.model.known import CHILD, KERNEL, Activity, Known
-from memtui.model.scopes import ALL, CGROUPS, MINE, NOTEBOOKS, scopes
+from memtui.model.scopes import ALL, CGROUPS, MINE, NOTEBOOKS, USERS, scopes
 from memtui.model.snapshot import Proc, Quota
 from memtui.render.rows import View
+from memtui.render.scopes import solve_groups
 from memtui.services.quota import QuotaSource
 from tests.support.made import MIB, proc
 from tests.support.trees import tree
@@ -45,6 +46,15 @@ def test_users_are_added_up_and_say_what_is_not_known() -> None:
     assert (ann.pss.told, ann.pss.unknown) == (120 * MIB, 0)
     assert (bob.pss.told, bob.pss.unknown) == (None, 1)
     assert bob.cpu.told is None
+
+
+def test_a_share_of_a_limit_is_theirs_who_are_under_it() -> None:
+    limit = 200 * MIB
+    for level, shares in ((None, ["75.0", "35.0"]), ("/a/b", ["50.0", "·"])):
+        rows = arrange_groups(by_user(PROCS, level), "rss")[0]
+        columns = solve_groups(USERS, 120)
+        at = [c.key for c in columns].index("quota")
+        assert [columns[at].text(group, limit) for group in rows] == shares
 
 
 def test_each_group_s_filter_shows_its_processes() -> None:

@@ -15,7 +15,7 @@ from textual.widgets.option_list import Option
 
 from memtui.model.fields import BY_KEY, DEFAULT, FIELDS, Field
 from memtui.render.spans import Line
-from memtui.text import elide, fit
+from memtui.text import fit
 from memtui.tui.widgets.lines import Lines
 
 _BUTTONS = (
@@ -100,7 +100,9 @@ class ColumnsDialog(ModalScreen[tuple[str, ...] | None]):
     ]
     CSS = """
     ColumnsDialog .dialog { width: 84; }
-    ColumnsDialog .dialog OptionList { max-height: 100%; height: 1fr; }
+    ColumnsDialog .dialog OptionList {
+        max-height: 100%; height: 1fr; text-wrap: nowrap; text-overflow: ellipsis;
+    }
     ColumnsDialog .dialog { height: 96%; max-height: 44; }
     ColumnsDialog #help { height: 2; }
     """
@@ -139,7 +141,7 @@ class ColumnsDialog(ModalScreen[tuple[str, ...] | None]):
         parts = (
             (f"{mark} ", ""),
             (fit(field.title, 9) + " ", "bold"),
-            (elide(field.help, 64), "dim"),
+            (field.help, "dim"),
         )
         return Option(Content.assemble(*parts), id=field.key)
 
