@@ -32,7 +32,7 @@ def _from_log(match: Match) -> Victim:
     kill, gone, sure = match
     name = safe(decode(kill.comm))
     if gone is None:
-        user = "?" if kill.uid is None else str(kill.uid)
+        user = "?" if kill.uid is None else f"uid {kill.uid}"
         return Victim(kill.pid, None, name, name, user, kill.rss, None, LOG, None, kill.adj,
                       kill.task_memcg)  # fmt: skip
     victim = victim_of(gone, LOG if sure else VANISHED)

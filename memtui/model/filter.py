@@ -67,6 +67,7 @@ _PARSERS: dict[str, values.Parser] = {
     "growth": values.parse_growth,
     "majflt": values.parse_per_second,
 }
+_CLASSES = {word.lower() for pair in TITLES.items() for word in pair}
 _NO_COLUMN = ("name", "in", "notebook", "class")
 _USE_NUMBER = "= != > >= < <="
 
@@ -272,6 +273,10 @@ def _text_term(key: str, sign: str, value: str, at: int) -> Term:
     usable = ("=", "!=") if key == "in" else ("=", "!=", "~", "!~")
     if sign.replace("==", "=") not in usable:
         raise FilterError(f"{key} is text: use {' '.join(usable)}", at)
+    if key == "class" and "~" not in sign and wanted not in _CLASSES:
+        raise FilterError(
+            f"no class {value!r}: use class~{value}, or one of {', '.join(TITLES)}", at
+        )
     inside: Callable[[str], bool]
     if key == "in":
         group = "/" + value.strip("/")

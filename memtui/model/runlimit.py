@@ -25,7 +25,7 @@ _NOTABLE = (
     *("sigkill", "time"),
 )
 _ENOUGH_UNKNOWN = ("limit", "limit-part", "limit-watched", "probably-limit", "maybe-limit")
-_SHELL_STATUS = {126: "as shells do for what they cannot execute", 127: "not found, as shells say"}
+_SHELL_STATUS = {126: "as shells do for what they cannot execute", 127: "not found, or not loaded"}
 
 
 class Victim(NamedTuple):

@@ -31,7 +31,7 @@ class Detailed(Finding):
         self.arrange_details()
         self.detailing.pointed()
 
-    def on_process_table_pointed(self) -> None:
+    def on_scrolling_pointed(self) -> None:
         """Show the details of who is under the cursor now."""
         self.detailing.pointed()
 

@@ -11,6 +11,7 @@ from textual.message import Message
 from textual.timer import Timer
 
 from memtui.model.detail import Detail, Environment, Mappings, Tracks, outline
+from memtui.model.scopes import SUMMED
 from memtui.model.snapshot import Identity, Proc, Snapshot
 from memtui.render.borders import DETAILS
 from memtui.render.detail import History, nobody, short
@@ -77,11 +78,12 @@ class Detailing:
         self.panel.styles.width = width
 
     def _panel_lines(self, width: int, height: int) -> list[Line]:
-        held = self._screen.table.current
+        held = self._screen.here
         if held is not None:
             lines = short(self.detail(held), self.history(held), width - 1, height)
         else:
-            lines = nobody(self._screen.table.pool, width - 1)
+            summed = self._screen.scope in SUMMED
+            lines = nobody(None if summed else self._screen.table.pool, width - 1)
         lines += [[]] * (height - len(lines))
         return [[("│", "rule"), *fitted(line, width - 1)] for line in lines]
 
@@ -118,14 +120,14 @@ class Detailing:
     def tick(self) -> None:
         """Follow memory, and read again what is shown."""
         self._tracks.add(self._screen.state.snapshot)
-        if self._screen.table.current is None:
+        if self._screen.here is None:
             self.panel.draw()
         if self.page is not None or (self.panel.display and not self._screen.paused):
             self.ask()
 
     def ask(self) -> None:
         """Ask for what the page shows, else for the column."""
-        proc = self.page.proc if self.page is not None else self._screen.table.current
+        proc = self.page.proc if self.page is not None else self._screen.here
         if proc is None or (self.page is None and not self.panel.display):
             return
         snapshot = self._screen.state.snapshot
@@ -178,7 +180,7 @@ class Detailing:
     def _wanted(self) -> Identity | None:
         if self.page is not None:
             return self.page.proc.identity
-        held = self._screen.table.current
+        held = self._screen.here
         return None if held is None else held.identity
 
     def kill(self, proc: Proc) -> None:

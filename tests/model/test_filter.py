@@ -252,3 +252,9 @@ def test_a_notebook_s_filter_takes_its_kernel_and_all_below_it() -> None:
     assert kept("!notebook~ipynb", *procs) == [7, 8]
     assert kept("class=compiler", *procs) == [6, 8]
     assert kept("class~kernel", *procs) == [5]
+
+
+def test_a_class_that_there_is_not_is_no_filter() -> None:
+    with pytest.raises(FilterError, match="no class 'kernel': use class~kernel, or one of"):
+        parse_filter("class=kernel")
+    assert kept("class~kernel class!=compiler", ANN) == []

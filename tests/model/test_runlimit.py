@@ -85,7 +85,7 @@ WORKER = Victim(4242, "cc1plus", 50 * MIB)
         (end(status=130, clues=Clues(interrupted=True)), "interrupted", "from the terminal"),
         (end(signal=2), "signal", "signal 2 (SIGINT)"),
         (end(signal=15, clues=Clues(sender="kill (7)")), "signal", "(SIGTERM), sent by kill (7)"),
-        (end(status=127), "failed", "status 127 (not found, as shells say)"),
+        (end(status=127), "failed", "status 127 (not found, or not loaded)"),
         (end(signal=50), "signal", "was killed by signal 50"),
     ],
 )

@@ -57,6 +57,11 @@ class GroupTable(Scrolling):
         return self._rows[self.cursor] if self._rows else None
 
     @property
+    def pointing(self) -> Identity | None:
+        """The kernel of the notebook under the cursor."""
+        return None if self.kernel is None else self.kernel.identity
+
+    @property
     def kernel(self) -> Proc | None:
         """The kernel of the notebook under the cursor; None where the rows are no notebooks."""
         return self.current.kernel if self.current is not None else None

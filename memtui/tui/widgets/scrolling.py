@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from textual import events
+from textual.message import Message
 
 from memtui.tui.widgets.lines import Lines
 
@@ -12,6 +13,11 @@ _WHEEL = 3  # rows a notch of the wheel scrolls
 class Scrolling(Lines):
     """A cursor and a window on rows; whoever inherits says how many there are and draws them."""
 
+    class Pointed(Message):
+        """The cursor stands on another row."""
+
+    _pointed: object = None  # what it stood on when that was told last
+
     cursor = 0  # index of the row that the cursor stands on
     top = 0  # index of the first visible row
     at_rest = True  # nobody has put the cursor anywhere: it stays at the top, whoever is there
@@ -20,6 +26,18 @@ class Scrolling(Lines):
     def length(self) -> int:
         """How many rows there are."""
         raise NotImplementedError
+
+    @property
+    def pointing(self) -> object:
+        """What the cursor stands on, where somebody wants to be told; else None."""
+        return None
+
+    def draw(self) -> None:
+        """Draw what has changed; tell where the cursor stands on another row."""
+        super().draw()
+        if self.pointing != self._pointed:
+            self._pointed = self.pointing
+            self.post_message(self.Pointed())
 
     @property
     def page(self) -> int:

@@ -35,9 +35,6 @@ class ProcessTable(Scrolling):
     class Opened(Message):
         """A row was clicked twice: its details."""
 
-    class Pointed(Message):
-        """The cursor stands on another row."""
-
     class HeaderAsked(Message):
         """A header was clicked with the right button: which columns there are."""
 
@@ -62,7 +59,6 @@ class ProcessTable(Scrolling):
         self.jobs: frozenset[int] = frozenset()  # PIDs of commands that memtui runs
         self.following = False  # the window stays on the cursor's process, whatever scrolls
         self.shift = 0  # cells that the command line is scrolled to the left
-        self._pointed: Identity | None = None
         self._columns: tuple[Column, ...] = ()
         self._formatted: dict[Identity, tuple[Proc, str, Twig, Line]] = {}
 
@@ -278,14 +274,10 @@ class ProcessTable(Scrolling):
 
     # -- drawing
 
-    def draw(self) -> None:
-        """Draw what has changed; tell where the cursor stands on another row."""
-        super().draw()
-        held = self._held
-        identity = None if held is None else held.identity
-        if identity != self._pointed:
-            self._pointed = identity
-            self.post_message(self.Pointed())
+    @property
+    def pointing(self) -> Identity | None:
+        """Who is under the cursor."""
+        return None if self._held is None else self._held.identity
 
     def make(self, width: int, height: int) -> tuple[list[Line], int | None]:
         """Return the header and the visible rows; the last column is the scroll bar."""
