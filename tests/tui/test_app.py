@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator
 import pytest
 from textual.pilot import Pilot
 
+from memtui.model.known import KERNEL, Known
 from memtui.model.query import Order
 from memtui.model.snapshot import Proc, Snapshot
 from memtui.services.sampler import Sampler
@@ -67,14 +68,18 @@ def selected(pilot: Pilot[int]) -> Proc:
 
 
 def show(
-    body: Body, procs: list[Proc], sampler: Hand | None = None, order: Order | None = None
+    body: Body,
+    procs: list[Proc],
+    sampler: Hand | None = None,
+    order: Order | None = None,
+    size: tuple[int, int] = SIZE,
 ) -> None:
     """Run `body` on the app with `procs` on its screen."""
 
     async def run() -> None:
         source = sampler or Hand()
         app = MemtuiApp(source, source.snapshot(procs), order)
-        async with app.run_test(size=SIZE) as pilot:
+        async with app.run_test(size=size) as pilot:
             await pilot.pause()
             await body(pilot)
 
@@ -154,6 +159,31 @@ def test_a_cursor_that_nobody_moved_stays_at_the_top() -> None:
         assert column(lines(pilot), "PID")[0] == "2"
 
     show(body, some(500))
+
+
+def kernel(pid: int, name: str) -> Proc:
+    who = Known(KERNEL, name, "x", language="python", root=(pid, 10 * pid), notebook=f"/h/{name}")
+    return proc(pid, 50 - pid, who=who)
+
+
+def test_by_notebook_the_column_of_details_is_of_the_kernel_under_the_cursor() -> None:
+    procs = [proc(9, 500), kernel(1, "alpha.ipynb"), kernel(2, "beta.ipynb")]
+
+    async def detailed(pilot: Pilot[int], name: str) -> None:
+        until = time.monotonic() + 10
+        while not any(f"─ {name}" in line for line in lines(pilot)):
+            assert time.monotonic() < until, lines(pilot)
+            await pilot.pause(0.05)
+
+    async def body(pilot: Pilot[int]) -> None:
+        await pilot.press("tab")
+        await detailed(pilot, "alpha.ipynb 1")
+        await pilot.press("down")
+        await detailed(pilot, "beta.ipynb 2")
+        await pilot.press("shift+tab")
+        await detailed(pilot, "python3 9")
+
+    show(body, procs, size=(180, 40))
 
 
 @pytest.mark.parametrize("count", [1000, 5000])
