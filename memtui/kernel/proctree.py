@@ -114,15 +114,6 @@ def read_marked(marker: bytes, roots: Roots = LIVE) -> dict[int, Kin]:
     return found
 
 
-def read_children(pid: int, roots: Roots = LIVE) -> list[int]:
-    """Return the children of the main thread: cheap, but other threads' children are missed.
-
-    Empty on kernels without CONFIG_PROC_CHILDREN.
-    """
-    data = read_optional(f"{roots.proc}/{pid}/task/{pid}/children") or b""
-    return [int(p) for p in data.split()]
-
-
 def read_descendants(
     pid: int, roots: Roots = LIVE, apart: Collection[int] = frozenset()
 ) -> set[int]:
@@ -150,11 +141,3 @@ def _children(pid: int, roots: Roots) -> list[int]:
         return []
     found = b" ".join(read_optional(f"{path}/{t}/children") or b"" for t in threads)
     return [int(p) for p in found.split()]
-
-
-def read_tree(pid: int, roots: Roots = LIVE) -> list[int]:
-    """Return `pid` and its descendants, by `read_children`."""
-    found = [pid]
-    for each in found:
-        found += read_children(each, roots)
-    return found

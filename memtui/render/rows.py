@@ -195,15 +195,3 @@ def _words(proc: Proc, width: int, whole: str, view: View) -> Line:
         if names.named(proc.who):
             return names.command(proc, width, whole, view.shift)
     return command(proc, width, whole, view.shift, view.paths)
-
-
-def text_table(
-    procs: list[Proc],
-    width: int,
-    view: View,
-    order: Order,
-    fields: tuple[Field, ...] | None = None,
-) -> list[Line]:
-    """Return a header and a line per process, as `memtui ps` prints them."""
-    columns = solve(width, fields)
-    return [header(columns, order), *(row(p, columns, view) for p in procs)]

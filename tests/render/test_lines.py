@@ -14,7 +14,7 @@ from memtui.model.victims import OomEvent
 from memtui.render import ansi, palette
 from memtui.render.events import event_line
 from memtui.render.graph import area
-from memtui.render.rows import View, column_at, header, row, solve, text_table
+from memtui.render.rows import View, column_at, header, row, solve
 from memtui.render.spans import Line, fitted, plain, rule, spread, width_of
 from memtui.text import safe
 from tests.support.made import MIB, proc
@@ -120,7 +120,8 @@ def test_hostile_command_lines_stay_inside(text: str, width: int, shift: int) ->
 
 
 def test_the_text_table_is_a_header_and_a_line_each() -> None:
-    lines = text_table([proc(1), proc(2)], 80, View(), Order())
+    columns = solve(80)
+    lines = [header(columns, Order()), *(row(p, columns, View()) for p in (proc(1), proc(2)))]
     assert len(lines) == 3
 
 

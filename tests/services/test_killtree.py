@@ -20,7 +20,7 @@ from memtui.services.killtree import Herd, Sent, now_ticks, send_all, send_tree
 from memtui.services.target import Target
 from memtui.services.watch import CrowdWatch
 from tests.support.cgroups import V2, Group
-from tests.support.procs import require, row, sleeper, state_of, until
+from tests.support.procs import require, row, sleeper, state_of, tree_of, until
 from tests.support.programs import line, running
 
 pytestmark = pytest.mark.world
@@ -117,7 +117,7 @@ def close(sent: Sent) -> None:
 
 
 def tree(pid: int) -> list[int]:
-    return proctree.read_tree(pid)
+    return tree_of(pid)
 
 
 @pytest.mark.parametrize("way", ["brood", "flight"])

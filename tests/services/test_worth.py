@@ -7,10 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from memtui.kernel import proctree
 from memtui.services.target import Target
 from memtui.services.worth import Worth, price
-from tests.support.procs import require, row, run_python, sleeper, until
+from tests.support.procs import require, row, run_python, sleeper, tree_of, until
 from tests.support.programs import Program, running
 
 pytestmark = pytest.mark.world
@@ -31,7 +30,7 @@ def opened(pids: list[int]) -> list[Target]:
 
 
 def test_what_a_tree_shares_counts_once(forks: Program) -> None:
-    targets = opened(proctree.read_tree(forks.pid))
+    targets = opened(tree_of(forks.pid))
     each, total = price(targets)
     assert total.unread == 0
     assert total.most is not None
@@ -43,16 +42,16 @@ def test_what_a_tree_shares_counts_once(forks: Program) -> None:
 
 
 def test_one_of_a_family_frees_no_more_than_its_share(forks: Program) -> None:
-    child = proctree.read_tree(forks.pid)[1]
+    child = tree_of(forks.pid)[1]
     targets = opened([child])
     _, total = price(targets)
     assert total.most is not None
     assert total.least < total.most, "others hold most of it, too"
     assert total.text.startswith("at ")
-    before = sum(price(opened([p]))[1].most or 0 for p in proctree.read_tree(forks.pid))
+    before = sum(price(opened([p]))[1].most or 0 for p in tree_of(forks.pid))
     targets[0].deliver(9)
     until(targets[0].ended)
-    after = sum(price(opened([p]))[1].most or 0 for p in proctree.read_tree(forks.pid))
+    after = sum(price(opened([p]))[1].most or 0 for p in tree_of(forks.pid))
     assert total.least - MIB <= before - after <= total.most + MIB
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -124,3 +125,12 @@ def quota_now(roots: Roots = LIVE) -> Quota:
     """The quota, read once."""
     with contextlib.closing(QuotaSource(roots)) as source:
         return source.read()
+
+
+def tree_of(pid: int) -> list[int]:
+    """A process and its descendants, itself first."""
+    found = [pid]
+    for each in found:
+        with contextlib.suppress(OSError):
+            found += map(int, Path(f"/proc/{each}/task/{each}/children").read_text().split())
+    return found

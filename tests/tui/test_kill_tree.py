@@ -11,7 +11,7 @@ import pytest
 
 from memtui.kernel import proctree
 from tests.support.limited import as_nobody
-from tests.support.procs import require, state_of, until
+from tests.support.procs import require, state_of, tree_of, until
 from tests.support.programs import Program, line, running
 from tests.support.terminal import Terminal
 from tests.tui.children import FIRST, KILL, ended_by, named
@@ -66,7 +66,7 @@ def test_all_of_a_tree_are_listed_with_what_killing_them_frees(
     words = freed(term)
     assert 56 * MIB <= amount(words) < 80 * MIB, words  # what they share counts once
     shown = dialog(term.lines())
-    assert all(re.search(rf"\b{pid}\b", shown) for pid in proctree.read_tree(forks.pid))
+    assert all(re.search(rf"\b{pid}\b", shown) for pid in tree_of(forks.pid))
     assert "4 processes" in shown
     leave(term)
     assert forks.process.poll() is None
@@ -94,7 +94,7 @@ def test_f5_means_all_below_and_f5_again_does_not(term: Terminal, forks: Program
     term.wait_for(re.compile(rf"PID +{forks.pid}\b"))
     term.send("F5")
     term.wait_for("4 processes, RES")
-    kin = proctree.read_tree(forks.pid)
+    kin = tree_of(forks.pid)
     term.send("9", "Enter")
     assert ended_by(forks.process) == KILL
     until(lambda: not any(_lives(pid) for pid in kin))
@@ -126,7 +126,7 @@ def test_nobody_of_a_tree_that_forks_survives(term: Terminal) -> None:
 
 
 def test_a_tree_is_paused_and_resumed_by_name(term: Terminal, forks: Program) -> None:
-    kin = proctree.read_tree(forks.pid)
+    kin = tree_of(forks.pid)
     paused, resumed = "4 processes are paused; they keep ", "4 processes go on"
     for word, state, said in (("pause", "T", paused), ("resume", "S", resumed)):
         tag_tree(term, forks.pid)
@@ -149,7 +149,7 @@ def test_tagged_one_by_one_get_it_and_no_child_does(term: Terminal, forks: Progr
         term.send("k")
         term.wait_for("2 processes, RES")
         assert "born meanwhile" not in dialog(term.lines())
-        children = proctree.read_tree(forks.pid)[1:]
+        children = tree_of(forks.pid)[1:]
         term.send("9", "Enter")
         assert (ended_by(lone), ended_by(forks.process)) == (KILL, KILL)
         assert all(_lives(pid) for pid in children)
@@ -204,7 +204,7 @@ def test_an_ordinary_user_may_not_move_anothers() -> None:
 
 def test_readonly_changes_and_halts_nothing(forks: Program) -> None:
     with start("--sort", "command", "--readonly") as term:
-        kin = proctree.read_tree(forks.pid)
+        kin = tree_of(forks.pid)
         tag_tree(term, forks.pid)
         term.send("F8")
         term.wait_for("read-only: nothing was changed")
@@ -223,7 +223,7 @@ def test_every_row_of_the_dialog_fits_a_small_screen(forks: Program) -> None:
         term.wait_for(re.compile("4 processes"))
         freed(term)
         lines = term.lines()
-        pids = proctree.read_tree(forks.pid)
+        pids = tree_of(forks.pid)
         assert any(re.search(rf"\b{pids[0]} .*[/\w]", x) for x in lines)
         assert any("SIGTERM" in x for x in lines)
         term.send("Esc")
